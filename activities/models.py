@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pgtrigger
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
@@ -79,6 +80,10 @@ class ActivityRevision(models.Model):
     class Meta:
         ordering = ["activity", "-number"]
         constraints = [models.UniqueConstraint(fields=["activity", "number"], name="activity_revision_number_once")]
+        triggers = [
+            pgtrigger.ReadOnly(name="activity_revision_is_fixed", exclude=["published_by"]),
+            pgtrigger.Protect(name="activity_revision_stays", operation=pgtrigger.Delete),
+        ]
         default_permissions = ("view",)
 
     def __str__(self) -> str:

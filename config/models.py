@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
 
@@ -33,6 +34,10 @@ class Event(models.Model):
             models.Index(fields=["subject_type", "subject_id", "id"], name="event_of_subject"),
         ]
         default_permissions = ("view",)
+        triggers = [
+            pgtrigger.ReadOnly(name="event_is_history", exclude=["actor"]),
+            pgtrigger.Protect(name="event_stays", operation=pgtrigger.Delete),
+        ]
 
     def __str__(self) -> str:
         return f"{self.actor_name} {self.verb} {self.subject_name}"
