@@ -1,0 +1,123 @@
+"""A release and who takes part in it."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.db import models
+from django.db.models import Q
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+
+from processes.models import InputSet, Process, ProcessRevision
+from releases.models.blueprint import ReleaseGroup, Snapshot
+from releases.states import RELEASE_SETTLED, ReleaseState
+
+
+class Release(models.Model):
+    """One execution of one process revision with resolved inputs, a planned window and actual times.
+
+    The release's row lock guards every state below it. Values given on the release (`given`) and at its start
+    (`given_at_start`) have the shape of an input set; `inputs` and `sources` are what came of them, pinned at the start.
+    """
+
+    group = models.ForeignKey(ReleaseGroup, models.PROTECT, null=True, blank=True, related_name="releases")
+    process = models.ForeignKey(Process, models.PROTECT, related_name="releases")
+    revision = models.ForeignKey(ProcessRevision, models.PROTECT, null=True, blank=True, related_name="releases")
+    input_set = models.ForeignKey(InputSet, models.PROTECT, null=True, blank=True, related_name="releases")
+    snapshot = models.ForeignKey(Snapshot, models.PROTECT, null=True, blank=True, related_name="releases")
+    name = models.CharField(max_length=200)
+    version = models.CharField(max_length=100, blank=True)
+    description = models.TextField(blank=True)
+    state = models.CharField(max_length=20, choices=[(s.value, s.value) for s in ReleaseState], default="draft")
+    given = models.JSONField(default=dict, blank=True)
+    given_at_start = models.JSONField(default=dict, blank=True)
+    inputs = models.JSONField(default=dict, blank=True)
+    sources = models.JSONField(default=dict, blank=True)
+    outputs = models.JSONField(default=dict, blank=True)
+    occurs_at = models.DateTimeField(null=True, blank=True, help_text="The moment of the group's cadence it is for.")
+    planned_start_at = models.DateTimeField(null=True, blank=True)
+    planned_end_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    next_look_at = models.DateTimeField(null=True, blank=True, help_text="When the tick plans it anew, as a repair.")
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    created_by_name = models.CharField(max_length=150, blank=True)
+    started_by_name = models.CharField(max_length=150, blank=True)
+    reason = models.TextField(blank=True, help_text="Why it was aborted or cancelled.")
+    edits = models.PositiveIntegerField(default=1, help_text="Counts edits of its plan; the API's ETag.")
+
+    class Meta:
+        ordering = ["-id"]
+        permissions = [("operate_release", "Can pause, abort and decide in release")]
+        constraints = [
+            models.UniqueConstraint(fields=["group", "occurs_at"], name="occurrence_once_per_group"),
+            models.CheckConstraint(
+                condition=Q(finished_at__isnull=False, state__in=sorted(RELEASE_SETTLED))
+                | (Q(finished_at__isnull=True) & ~Q(state__in=sorted(RELEASE_SETTLED))),
+                name="release_finished_when_settled",
+            ),
+            models.CheckConstraint(
+                condition=Q(planned_end_at=None) | Q(planned_end_at__gte=models.F("planned_start_at")),
+                name="release_ends_after_it_starts",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["planned_start_at"], name="release_due", condition=Q(state="scheduled")),
+            models.Index(fields=["next_look_at"], name="release_look", condition=Q(next_look_at__isnull=False)),
+            models.Index(fields=["state", "-id"], name="release_by_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}".strip()
+
+
+class ReleaseRole(models.Model):
+    """Who fills a role of the process in this release."""
+
+    release = models.ForeignKey(Release, models.CASCADE, related_name="roles")
+    role = models.CharField(max_length=64)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["release", "role"], name="role_filled_once_per_release")]
+
+    def __str__(self) -> str:
+        return f"{self.role}: {self.user}"
+
+
+class Participant(models.Model):
+    """A group or person that owns, is assigned or approves something in a release, and may therefore see it."""
+
+    release = models.ForeignKey(Release, models.CASCADE, related_name="participants")
+    group = models.ForeignKey(Group, models.CASCADE, null=True, blank=True, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+")
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["release", "group", "user"], name="participant_once", nulls_distinct=False
+            ),
+            models.CheckConstraint(
+                condition=Q(group=None, user__isnull=False) | Q(group__isnull=False, user=None),
+                name="participant_is_a_group_or_a_person",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.group or self.user)
+
+
+class ReleaseUserPermission(UserObjectPermissionBase):
+    """A person's permission on one release."""
+
+    content_object = models.ForeignKey(Release, models.CASCADE)
+
+
+class ReleaseGroupOfUsersPermission(GroupObjectPermissionBase):
+    """A group's permission on one release."""
+
+    content_object = models.ForeignKey(Release, models.CASCADE)
