@@ -85,3 +85,15 @@ class RunnerRefused(RunnerError):
     """The pipeline engine refused the order; trying again will not help."""
 
     code = "runner_refused"
+
+
+class SetUpFailed(PilothouseError):
+    """Pilothouse could not start on this machine."""
+
+    code = "set_up_failed"
+
+
+class ExpressionFailed(PilothouseError):
+    """An expression could not be evaluated."""
+
+    code = "expression_failed"
