@@ -1,0 +1,1 @@
+"""How one thing is done: the Activity Store, connections, secrets and the pipeline engines behind them."""

@@ -1,0 +1,99 @@
+"""What a pipeline engine is to Pilothouse: an order goes in, an outcome comes out; nobody waits in between.
+
+"The work failed" is an Outcome. A RunnerError says that the engine could not be asked (RunnerUnavailable: try again) or
+does not take the order (RunnerRefused: do not).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, cast
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from config.errors import RunnerRefused
+
+Status = Literal["running", "succeeded", "failed", "timed_out", "cancelled"]
+
+BUILT_IN: Mapping[str, str] = {"local": "activities.providers.local.local_runner"}
+"""Provider name to the dotted path of what makes its runner when called without arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One attempt of one automated activity, everything resolved. What may hold a secret stays out of its repr.
+
+    `key` names the attempt ("<activity run id>-<attempt>") and makes a start idempotent; `connection` are the
+    connection's settings and `spec` the activity's automated block; `masks` are values that may appear in no log;
+    `timeout` is in seconds, None for no limit.
+    """
+
+    key: str
+    connection: Mapping[str, Any]
+    spec: Mapping[str, Any]
+    secret: str | None = field(default=None, repr=False)
+    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
+    masks: tuple[str, ...] = field(default=(), repr=False)
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is known of an attempt now.
+
+    `reference` finds the work again and `link` shows it to a person; `log` is the new text since the offset that was
+    asked with and `log_offset` the one to ask with next (the provider's own unit, 0 at the start); `look_in` says in
+    how many seconds the next look is useful, None once the work is over.
+    """
+
+    status: Status
+    reference: str = ""
+    link: str = ""
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    error: str = ""
+    log: str = ""
+    log_offset: int = 0
+    look_in: float | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come."""
+        return self.status != "running"
+
+
+class Runner(Protocol):
+    """A pipeline engine. Every method may raise RunnerUnavailable; none waits for the work to end."""
+
+    kind: str
+
+    def start(self, order: Order) -> Outcome:
+        """Starts the work once per `order.key`; asked again, answers with what was started. May raise RunnerRefused."""
+
+    def look(self, order: Order, reference: str, log_offset: int) -> Outcome:
+        """Says how the work stands, with the log from `log_offset` on."""
+
+    def cancel(self, order: Order, reference: str) -> None:
+        """Asks for the end of the work; before the start it forbids the start. Work that is over stays as it ended."""
+
+
+def runner_for(provider: str) -> Runner:
+    """Returns the runner of a connection's provider; settings.PROVIDERS adds to the built-in ones.
+
+    Raises RunnerRefused when no provider has that name or the one named in the settings cannot be loaded.
+    """
+    path = provider_paths().get(provider)
+    if path is None:
+        known = ", ".join(sorted(provider_paths()))
+        raise RunnerRefused(f"There is no provider {provider!r}; the known ones are: {known}.", code="unknown_provider")
+    try:
+        make = cast("Callable[[], Runner]", import_string(path))
+    except ImportError as error:
+        raise RunnerRefused(f"The provider {provider!r} cannot be loaded from {path}: {error}") from error
+    return make()
+
+
+def provider_paths() -> dict[str, str]:
+    """Returns every provider's name with the dotted path of its runner."""
+    return {**BUILT_IN, **getattr(settings, "PROVIDERS", {})}
