@@ -8,7 +8,7 @@ TICK = "releases.tasks.tick"
 
 
 def ensure_tick() -> None:
-    """Makes the one row that lets beat tick every second; a row that exists is put right. Any number of calls is one."""
+    """Makes the one row that lets beat tick every second; a row that exists is put right."""
     every_second, _ = IntervalSchedule.objects.get_or_create(every=1, period=IntervalSchedule.SECONDS)
     PeriodicTask.objects.update_or_create(
         name="tick",

@@ -1,7 +1,7 @@
 """The no-set-up default: where the embedded PostgreSQL and broker live, and how a process makes sure they run.
 
-Pure standard library, importable before Django is set up. The servers belong to a *keeper* process (`config.keeper`); every
-process that needs them is a *user* and holds a shared file lock while it lives:
+Pure standard library, importable before Django is set up. The servers belong to a *keeper* process (`config.keeper`);
+every process that needs them is a *user* and holds a shared file lock while it lives:
 
 1. A user takes the shared lock `users.lock` (this waits while a keeper is just stopping).
 2. Under `start.lock` it looks whether a keeper runs, and starts one if not.
@@ -18,6 +18,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -26,6 +27,7 @@ from config.errors import SetUpFailed
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_SOCKET_DIR = 88  # a Unix socket's whole path must fit in 107 bytes; the longest name in it has 13
+STOPPED_WITHIN = 45.0  # seconds that the last user waits for the servers' end
 DATABASE_USER = DATABASE_NAME = "pilothouse"
 
 
@@ -88,6 +90,11 @@ def state() -> State:
     return State(ROOT / path, throwaway=os.environ.get("PILOTHOUSE_THROWAWAY") == "1")
 
 
+def is_meant() -> bool:
+    """Whether the embedded servers are to be used: one of `DATABASE_URL` and `REDIS_URL` is not set."""
+    return not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"))
+
+
 class Hold:
     """Keeps the embedded servers of one state folder running until `release()` or the end of this process."""
 
@@ -97,6 +104,7 @@ class Hold:
         Raises SetUpFailed with one sentence for a person when they do not start.
         """
         place.make()
+        self._place = place
         self._users = _open_lock(place.path / "users.lock")
         fcntl.flock(self._users, fcntl.LOCK_SH)
         try:
@@ -111,8 +119,12 @@ class Hold:
         return self._users
 
     def release(self) -> None:
-        """Lets go; the servers stop when no other process holds them."""
+        """Lets go. The servers stop when no other process holds them; then this returns after they have stopped."""
+        is_last = _try_lock(self._users)
         os.close(self._users)
+        give_up_at = time.monotonic() + STOPPED_WITHIN
+        while is_last and is_kept(self._place) and time.monotonic() < give_up_at:
+            time.sleep(0.05)
 
 
 def _open_lock(path: Path) -> int:
@@ -136,12 +148,17 @@ def is_kept(place: State) -> bool:
     """Whether a live keeper has the servers of this state folder ready."""
     lock = _open_lock(place.path / "keeper.lock")
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _try_lock(lock)
     finally:
         os.close(lock)
-    return False
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _start_keeper(place: State) -> None:

@@ -22,6 +22,7 @@ class RequestId:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Returns the answer to `request`, both under one id."""
         given = request.headers.get("X-Request-ID", "")
         chosen = given if TRUSTED_ID.fullmatch(given) else uuid.uuid4().hex
         token = request_id.set(chosen)

@@ -24,6 +24,7 @@ from config.errors import SetUpFailed
 
 CLONE_NEWUSER = 0x10000000
 PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ def dress(place: State) -> Dress:
         os.setgroups([])
         os.setgid(nobody.pw_gid)
         os.setuid(nobody.pw_uid)
-        os.stat(place.path.parent)
-        os.stat(sys.executable)
+        place.path.parent.stat()
+        Path(sys.executable).stat()
 
     if not _succeeds(reach):
         raise SetUpFailed(
@@ -86,7 +87,7 @@ def end_with_parent(number: signal.Signals, parent: int) -> None:
     """Asks the kernel to send this process `number` when its parent dies (Linux only; nothing happens elsewhere)."""
     if not sys.platform.startswith("linux"):
         return
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+    LIBC.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
     if os.getppid() != parent:
         os.kill(os.getpid(), number)
 
@@ -94,7 +95,7 @@ def end_with_parent(number: signal.Signals, parent: int) -> None:
 def enter_namespace() -> None:
     """Makes this root process look like `nobody` to itself. Raises OSError where the kernel refuses."""
     nobody = pwd.getpwnam("nobody")
-    if not sys.platform.startswith("linux") or ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWUSER) != 0:
+    if not sys.platform.startswith("linux") or LIBC.unshare(CLONE_NEWUSER) != 0:
         raise OSError(ctypes.get_errno(), "no user namespace")
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{nobody.pw_uid} 0 1")

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 from config.embedded import DATABASE_NAME, DATABASE_USER, State
 from config.errors import SetUpFailed
@@ -173,7 +174,8 @@ class Postgres(Server):
             raise SetUpFailed(f"{self.data} is not a PostgreSQL data folder: move it away.") from error
 
     def _run(self, *command: str, fine: str = "") -> str:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, **self.dress.options(signal.SIGKILL))
+        options: dict[str, Any] = {"capture_output": True, "text": True, **self.dress.options(signal.SIGKILL)}
+        done: subprocess.CompletedProcess[str] = subprocess.run(command, check=False, **options)
         if done.returncode and not (fine and fine in done.stderr):
             with self.log.open("a") as log:
                 log.write(done.stdout + done.stderr)

@@ -1,8 +1,8 @@
 """Every setting of the site, read from typed environment variables.
 
 Nothing needs to be set: without `DATABASE_URL` and `REDIS_URL` the embedded servers of `config.embedded` are meant, and
-keys are made once and kept in the state folder (`PILOTHOUSE_STATE`). A real installation sets `DATABASE_URL`, `REDIS_URL`,
-`SECRET_KEY`, `PILOTHOUSE_SECRET_KEYS` and `ALLOWED_HOSTS`.
+keys are made once and kept in the state folder (`PILOTHOUSE_STATE`). A real installation sets `DATABASE_URL`,
+`REDIS_URL`, `SECRET_KEY`, `PILOTHOUSE_SECRET_KEYS` and `ALLOWED_HOSTS`.
 """
 
 from datetime import timedelta
@@ -11,7 +11,8 @@ from typing import Any
 import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
-from config.embedded import ROOT, state
+from config import logs
+from config.embedded import ROOT, is_meant, state
 from config.keys import own_key
 
 env = environ.Env()
@@ -21,7 +22,7 @@ STATE = state()
 BASE_DIR = ROOT
 STATE_DIR = STATE.path
 DEBUG = env.bool("DEBUG", default=False)
-EMBEDDED = not env.str("DATABASE_URL", default="") or not env.str("REDIS_URL", default="")
+EMBEDDED = is_meant()
 SECRET_KEY = env.str("SECRET_KEY", default="") or own_key(STATE_DIR, "secret-key")
 #: Keys that encrypt stored secrets, the current one first; older ones still decrypt.
 SECRET_KEYS = env.list("PILOTHOUSE_SECRET_KEYS", default=[]) or [own_key(STATE_DIR, "secrets-encryption-key")]
@@ -99,7 +100,7 @@ TEMPLATES = [
     },
 ]
 
-# Database: one persistent connection per web thread and per worker process; a pool would only add a checkout to each task.
+# One persistent connection per web thread and per worker process; a pool would only add a checkout to each task.
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         **env.db_url_config(env.str("DATABASE_URL", default="") or STATE.database_url),
@@ -211,16 +212,4 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "config.logs.Line"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {
-        "django": {"handlers": [], "level": "INFO", "propagate": True},
-        "django.server": {"handlers": [], "level": "INFO", "propagate": True},
-        "celery.app.trace": {"level": "WARNING"},
-        "axes": {"level": "WARNING"},
-    },
-}
+LOGGING = logs.configuration(env.str("LOG_LEVEL", default="INFO"))

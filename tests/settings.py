@@ -1,8 +1,8 @@
 """The settings under test: a state folder of their own, quick passwords, and a slot.
 
-Sessions that run at the same time (two terminals, or pytest-xdist's workers) share one pair of servers; each has a *slot*: a
-number no other live session has, which names its database and its broker database. A process that a test starts
-inherits the slot through the environment.
+Sessions that run at the same time (two terminals, or pytest-xdist's workers) share one pair of servers; each has a
+*slot*: a number no other live session has, which names its database and its broker database. A process that a test
+starts inherits the slot through the environment.
 """
 
 import fcntl
@@ -13,8 +13,8 @@ os.environ.setdefault("PILOTHOUSE_STATE", ".pilothouse/test")
 os.environ.setdefault("PILOTHOUSE_THROWAWAY", "1")
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright runs a loop in the test's own thread
 
-from config.settings import *  # noqa: E402, F403
-from config.settings import DATABASES, MIDDLEWARE, STATE, env  # noqa: E402
+from config.settings import *  # noqa: F403
+from config.settings import DATABASES, MIDDLEWARE, STATE, env
 
 SLOTS = 60  # the test broker has 64 numbered databases
 

@@ -3,7 +3,7 @@
 import pytest
 from django.conf import settings
 from django.db import connection
-from kombu import Connection
+from kombu.connection import Connection
 
 
 @pytest.mark.django_db

@@ -1,0 +1,74 @@
+# Everything Pilothouse needs is set up by the first target you ask for; the second time that is instant.
+# Only Python 3.11 or later is needed: make PYTHON=/path/to/python3.11 names another one than the first found.
+
+PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3),python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all:
+LAYERED := config calendar_app releases processes activities
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format types imports migrations check bench lock clean chromium
+
+help:  ## Shows this list
+	@sed -n 's/^\([a-z]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST)
+
+run: $(VENV)/.runs  ## Starts everything and shows the first release; PORT=8001 chooses another port
+	@PILOTHOUSE_LOCAL_PROVIDER=$${PILOTHOUSE_LOCAL_PROVIDER:-true} exec $(BIN)/python manage.py run
+
+test: $(VENV)/.develops chromium  ## Runs every test on a real PostgreSQL, broker and browser; ARGS="-k word" chooses
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.develops  ## Style and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: $(VENV)/.develops  ## Mends style and format where a program can
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+types: $(VENV)/.develops  ## Types
+	@$(BIN)/mypy $(LAYERED) tests manage.py
+
+imports: $(VENV)/.develops  ## Who may import whom
+	@$(BIN)/lint-imports
+
+migrations: $(VENV)/.develops  ## Whether every model has its migration
+	@DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
+
+check: lint types imports migrations  ## Everything but the tests
+
+bench: $(VENV)/.develops  ## Measures speed beside bare Celery
+	@$(BIN)/python -m tests.benchmarks
+
+lock:  ## Writes the lock files anew from pyproject.toml (needs uv)
+	uv pip compile --quiet --upgrade $(LOCK) pyproject.toml -o requirements.txt
+	uv pip compile --quiet --upgrade $(LOCK) --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+
+clean:  ## Removes the environment; the data in .pilothouse stays
+	rm -rf $(VENV)
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed; $(PYTHON) is not: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@echo "Making the environment in $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module does not work here: install it." >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.runs: requirements.txt | $(VENV)/.made
+	@echo "Installing what Pilothouse needs ..."
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.develops: requirements-dev.txt | $(VENV)/.made
+	@echo "Installing what developing needs ..."
+	@$(PIP) -r requirements-dev.txt
+	@touch $@ $(VENV)/.runs
+
+chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ]; then $(INSTALL_CHROMIUM); \
+	elif sudo -n true 2>/dev/null; then sudo sh -c '$(INSTALL_CHROMIUM)'; fi || \
+	echo "Chromium could not be installed: the browser tests will not run." >&2
+INSTALL_CHROMIUM := echo "Installing Chromium ..."; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium >/dev/null

@@ -1,0 +1,104 @@
+"""`manage.py run`: all of Pilothouse on this machine, with nothing to set up."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+import environ
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.db import OperationalError, connection
+
+from config.beat import ensure_tick
+from config.embedded import Hold
+from config.errors import SetUpFailed
+from config.sample import ADMIN, PASSWORD, PEOPLE, make_people
+from config.supervisor import Supervisor, require_port
+
+env = environ.Env()
+
+
+class Command(BaseCommand):
+    """Starts the servers, brings the database up to date, then runs web, workers and beat until Ctrl-C."""
+
+    help = __doc__
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--port", type=int, default=env.int("PORT", default=8000))
+        parser.add_argument("--processes", type=int, default=env.int("WORKER_PROCESSES", default=os.cpu_count() or 2))
+        parser.add_argument("--sample", action="store_true", help="make the sample also on servers of your own")
+
+    def handle(self, *, port: int, processes: int, sample: bool, **options: Any) -> None:
+        """Runs until it is asked to stop. Raises SetUpFailed with a sentence for a person."""
+        settings.STATE.make()
+        lock = self._be_the_only_one()
+        require_port(port)
+        hold = self._start_servers()
+        try:
+            self._prepare(with_sample=sample or settings.EMBEDDED)
+            keep = (hold.descriptor,) if hold else ()
+            self._supervise(Supervisor(port=port, logs=settings.STATE.logs, keep=keep, processes=processes))
+        except KeyboardInterrupt:
+            self._say("Stopped.")
+        finally:
+            connection.close()
+            if hold:
+                hold.release()
+            os.close(lock)
+
+    def _be_the_only_one(self) -> int:
+        lock = os.open(settings.STATE_DIR / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SetUpFailed(f"Pilothouse already runs on {settings.STATE_DIR}: stop it first.") from error
+        return lock
+
+    def _start_servers(self) -> Hold | None:
+        if not settings.EMBEDDED:
+            return None
+        started_at = time.monotonic()
+        hold = Hold(settings.STATE)
+        self._say(f"PostgreSQL and the broker are up ({time.monotonic() - started_at:.1f} s).")
+        return hold
+
+    def _prepare(self, *, with_sample: bool) -> None:
+        try:
+            connection.ensure_connection()
+        except OperationalError as error:
+            raise SetUpFailed(f"The database cannot be reached: {str(error).splitlines()[0]}") from error
+        self._say("Bringing the database up to date ...")
+        call_command("migrate", verbosity=0, interactive=False)
+        call_command("collectstatic", verbosity=0, interactive=False)
+        ensure_tick()
+        if with_sample and make_people():
+            self._say("Made the sample people and groups.")
+
+    def _supervise(self, supervisor: Supervisor) -> None:
+        try:
+            supervisor.start()
+            if not supervisor.is_stopping:
+                self._welcome(supervisor.address)
+            supervisor.watch()
+            self._say("Stopping ...")
+        finally:
+            supervisor.stop()
+
+    def _welcome(self, address: str) -> None:
+        self._say(f"\nPilothouse is at {address} (Ctrl-C stops it)\n")
+        if not settings.EMBEDDED:
+            return
+        self._say(f"Sample log-ins, password {PASSWORD}:")
+        for name, (given, family, groups) in PEOPLE.items():
+            self._say(f"  {name:8} {given} {family}, {', '.join(groups)}")
+        self._say(f"  {ADMIN:8} may do everything, {address}/admin/\n")
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
