@@ -63,8 +63,13 @@ def join(items: str, index: int) -> str:
 class Tree:
     """All nodes of one snapshot."""
 
-    def __init__(self, nodes: tuple[Node, ...]) -> None:
-        self.nodes = nodes
+    def __init__(self, nodes: tuple[Node, ...], about: Mapping[str, Any] | None = None) -> None:
+        self.nodes, self.about = nodes, about or {}
+
+    @property
+    def digest(self) -> str:
+        """The digest of the process revision the tree was made from."""
+        return str(self.about.get("process", {}).get("digest", ""))
 
     @classmethod
     def from_snapshot(cls, snapshot: Mapping[str, Any]) -> Tree:
@@ -84,7 +89,8 @@ class Tree:
             tuple(
                 _node(ordinal, doc, depths[ordinal], tuple(children[ordinal]), tuple(dependents[ordinal]))
                 for ordinal, doc in enumerate(docs)
-            )
+            ),
+            {name: value for name, value in snapshot.items() if name != "nodes"},
         )
 
     def __getitem__(self, key: Key) -> Node:
@@ -114,6 +120,20 @@ class Tree:
         if node.kind == "for_each":
             return [Key(node.children[0], join(key.items, index)) for index in range(count)]
         return [Key(child, key.items) for child in node.children]
+
+    def named(self, holder: int, name: str) -> int | None:
+        """Return the child of `holder` with the document id `name`: a phase of a scope, an activity of a phase."""
+        for child in self.nodes[holder].children:
+            if self.nodes[child].doc["id"] == name:
+                return child
+        return None
+
+    def phase_of(self, key: Key) -> Key | None:
+        """Return the phase run `key` is or lies in, or None for the root."""
+        here: Key | None = key
+        while here is not None and not self[here].is_phase:
+            here = self.parent(here)
+        return here
 
     def below(self, ordinal: int) -> Iterator[int]:
         """Yield every node under `ordinal`, parents first."""

@@ -42,7 +42,6 @@ class SignOff(models.Model):
 
     activity_run = models.ForeignKey(ActivityRun, models.CASCADE, related_name="sign_offs")
     attempt = models.PositiveIntegerField()
-    rule = models.PositiveIntegerField(help_text="Which of the activity's approval rules it counts for, from 0.")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     user_name = models.CharField(max_length=150)
     decision = models.CharField(max_length=10, choices=[("approved", "approved"), ("rejected", "rejected")])

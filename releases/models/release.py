@@ -33,13 +33,13 @@ class Release(models.Model):
     given_at_start = models.JSONField(default=dict, blank=True)
     inputs = models.JSONField(default=dict, blank=True)
     sources = models.JSONField(default=dict, blank=True)
+    values = models.JSONField(default=dict, blank=True, help_text="Given values of phases and activities, by path.")
     outputs = models.JSONField(default=dict, blank=True)
     occurs_at = models.DateTimeField(null=True, blank=True, help_text="The moment of the group's cadence it is for.")
     planned_start_at = models.DateTimeField(null=True, blank=True)
     planned_end_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    next_look_at = models.DateTimeField(null=True, blank=True, help_text="When the tick plans it anew, as a repair.")
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
@@ -65,7 +65,6 @@ class Release(models.Model):
         ]
         indexes = [
             models.Index(fields=["planned_start_at"], name="release_due", condition=Q(state="scheduled")),
-            models.Index(fields=["next_look_at"], name="release_look", condition=Q(next_look_at__isnull=False)),
             models.Index(fields=["state", "-id"], name="release_by_state"),
         ]
 

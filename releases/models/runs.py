@@ -73,11 +73,12 @@ class ActivityRun(models.Model):
     attempt = models.PositiveIntegerField(default=0)
     tries = models.PositiveIntegerField(default=0, help_text="Tries since a person last decided; the retry policy's.")
     item = models.JSONField(null=True)
+    item_count = models.PositiveIntegerField(default=0, help_text="How many items an open for_each has.")
     inputs = models.JSONField(default=dict)
     sources = models.JSONField(default=dict)
     changed_inputs = models.JSONField(default=dict, help_text="Inputs a person changed for a retry.")
     outputs = models.JSONField(default=dict)
-    instructions = models.TextField(blank=True, help_text="What people are asked, with its expressions filled in.")
+    work = models.JSONField(default=dict, help_text="What is to be done, with its expressions filled in.")
     error = models.TextField(blank=True)
     reason = models.TextField(blank=True, help_text="Why a person ignored, failed or retried it.")
     next_look_at = models.DateTimeField(null=True)
@@ -110,6 +111,7 @@ class Attempt(models.Model):
     number = models.PositiveIntegerField()
     status = models.CharField(max_length=20, default="running")
     inputs = models.JSONField(default=dict)
+    work = models.JSONField(default=dict)
     outputs = models.JSONField(default=dict)
     error = models.TextField(blank=True)
     reference = models.CharField(max_length=500, blank=True)
@@ -117,6 +119,7 @@ class Attempt(models.Model):
     looks = models.PositiveIntegerField(default=0)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
+    cancel_at = models.DateTimeField(null=True, help_text="When its runner is to be asked, again, to end it.")
 
     class Meta:
         ordering = ["activity_run", "number"]
@@ -129,6 +132,7 @@ class Attempt(models.Model):
                 name="attempt_finished_when_over",
             ),
         ]
+        indexes = [models.Index(fields=["cancel_at"], name="attempt_cancel", condition=Q(cancel_at__isnull=False))]
 
     def __str__(self) -> str:
         return f"{self.activity_run} #{self.number}"

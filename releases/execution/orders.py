@@ -1,0 +1,95 @@
+"""From the work of an attempt to a runner's order, and from its answers to the attempt's row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection
+from django.db.models import F, Value
+from django.db.models.functions import Concat
+
+from activities import secrets
+from activities.models import Connection
+from activities.runners import Order, Outcome, Runner, runner_for
+from config.errors import RunnerRefused
+from releases.models import Attempt, AttemptLog
+
+if TYPE_CHECKING:
+    from releases.execution.attempts import Claim
+
+#: What an attempt may write into its log, in characters; the runner's own limit is in its settings.
+MOST_LOG = 1_000_000
+
+
+def prepare(key: str, work: Mapping[str, Any]) -> tuple[Runner, Order]:
+    """Return the runner and the order for an attempt, its secrets revealed.
+
+    Raises RunnerRefused when its connection is missing or off, InvalidInput when a secret has no value.
+    """
+    found = Connection.objects.select_related("secret").filter(slug=work.get("connection", "")).first()
+    if found is None or not found.enabled:
+        raise RunnerRefused(f"The connection '{work.get('connection')}' is missing or switched off.")
+    revealed: dict[str, str] = {}
+    parameters = {name: _as_text(value, revealed) for name, value in work.get("parameters", {}).items()}
+    secret = None if found.secret is None else _reveal(found.secret.name, revealed)
+    order = Order(
+        key=key,
+        connection=found.settings,
+        secret=secret,
+        spec=work,
+        parameters=parameters,
+        masks=tuple(revealed.values()),
+        timeout=work.get("timeout"),
+    )
+    return runner_for(found.provider), order
+
+
+def _as_text(value: Any, revealed: dict[str, str]) -> str:
+    if isinstance(value, Mapping) and set(value) == {"secret"}:
+        return _reveal(value["secret"], revealed)
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _reveal(name: str, revealed: dict[str, str]) -> str:
+    if name not in revealed:
+        revealed[name] = secrets.reveal(name)
+    return revealed[name]
+
+
+_OVER = """
+    UPDATE releases_attempt SET status = %s, outputs = %s, error = %s, reference = %s, link = %s, finished_at = %s,
+           looks = looks + 1 WHERE activity_run_id = %s AND number = %s"""
+
+
+def write_attempt(claimed: Claim, outcome: Outcome, now: datetime) -> None:
+    """Write what is now known of an attempt, its log included."""
+    reference = outcome.reference or outcome.link and claimed.key
+    if outcome.is_over:
+        outputs = json.dumps(dict(outcome.outputs))
+        values = [outcome.status, outputs, outcome.error, reference, outcome.link, now]
+        with connection.cursor() as cursor:
+            cursor.execute(_OVER, [*values, claimed.run_id, claimed.attempt])
+    else:
+        known = {"reference": reference, "link": outcome.link} if reference else {}
+        Attempt.objects.filter(activity_run_id=claimed.run_id, number=claimed.attempt).update(
+            **known, error=outcome.error, looks=F("looks") + 1
+        )
+    if outcome.log:
+        _write_log(claimed, outcome)
+
+
+def _write_log(claimed: Claim, outcome: Outcome) -> None:
+    attempt = Attempt.objects.only("id").get(activity_run_id=claimed.run_id, number=claimed.attempt)
+    row, made = AttemptLog.objects.get_or_create(
+        attempt=attempt, defaults={"text": outcome.log[:MOST_LOG], "offset": outcome.log_offset}
+    )
+    if not made and row.offset < outcome.log_offset:
+        room = max(0, MOST_LOG - len(row.text))
+        AttemptLog.objects.filter(pk=row.pk, offset=row.offset).update(
+            text=Concat("text", Value(outcome.log[:room])), offset=outcome.log_offset
+        )

@@ -1,0 +1,209 @@
+"""The statements of the machine's hot path, in SQL: few, by key, and the same number however large a release is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from releases.engine import Tally
+from releases.tree import Key
+
+#: The PostgreSQL type of every column that the machine writes.
+COLUMNS = {
+    "state": "text",
+    "attempt": "int",
+    "tries": "int",
+    "partial": "bool",
+    "kind": "text",
+    "name": "text",
+    "item": "jsonb",
+    "item_count": "int",
+    "inputs": "jsonb",
+    "sources": "jsonb",
+    "changed_inputs": "jsonb",
+    "outputs": "jsonb",
+    "owners": "varchar[]",
+    "work": "jsonb",
+    "error": "text",
+    "reason": "text",
+    "next_look_at": "timestamptz",
+    "deadline_at": "timestamptz",
+    "opened_at": "timestamptz",
+    "started_at": "timestamptz",
+    "finished_at": "timestamptz",
+}
+
+_ACTIVITY_TALLY = """
+    SELECT {holder}, count(*) FILTER (WHERE finished_at IS NULL),
+           count(*) FILTER (WHERE state = 'failed' AND required),
+           count(*) FILTER (WHERE state = 'aborted' OR partial OR (state = 'ignored' AND required)
+                                  OR (state = 'failed' AND NOT required))
+      FROM releases_activityrun WHERE {where} GROUP BY 1"""
+_PHASE_TALLY = """
+    SELECT {holder}, count(*) FILTER (WHERE finished_at IS NULL), count(*) FILTER (WHERE state = 'failed'),
+           count(*) FILTER (WHERE state IN ('aborted', 'partially_succeeded'))
+      FROM releases_phaserun WHERE {where} GROUP BY 1"""
+_TALLIES = {
+    "phase": _ACTIVITY_TALLY.format(holder="phase_id", where="phase_id = ANY(%s) AND parent_id IS NULL"),
+    "for_each": _ACTIVITY_TALLY.format(holder="parent_id", where="parent_id = ANY(%s)"),
+    "subprocess": _PHASE_TALLY.format(holder="parent_id", where="parent_id = ANY(%s)"),
+    "process": _PHASE_TALLY.format(holder="release_id", where="release_id = ANY(%s) AND parent_id IS NULL"),
+}
+
+
+class RunRow(NamedTuple):
+    """A run as the engine needs it."""
+
+    id: int
+    node: int
+    items: str
+    state: str
+    opened: bool
+    count: int
+    attempt: int
+    tries: int
+
+
+_ACTIVITY_RUNS = """
+    SELECT id, node, items, state, opened_at IS NOT NULL, item_count, attempt, tries FROM releases_activityrun
+     WHERE release_id = %s"""
+_PHASE_RUNS = """
+    SELECT id, node, items, state, started_at IS NOT NULL, 0, 0, 0 FROM releases_phaserun WHERE release_id = %s"""
+_THESE = " AND (node, items) IN (SELECT * FROM unnest(%s::int[], %s::text[]))"
+
+
+def fetch(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Return every row of a query."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall()
+
+
+def decoded(document: str | None) -> Any:
+    """Return the value of a JSON column that a plain statement has read."""
+    return None if document is None else json.loads(document)
+
+
+_FACTS = """
+    SELECT id, name, version, planned_start_at, planned_end_at, started_at, started_by_name, started_by_id,
+           inputs, values FROM releases_release WHERE id = %s"""
+_FACT_NAMES = ("id", "name", "version", "planned_start", "planned_end", "started_at", "started_by", "started_by_id")
+
+
+def load_facts(release_id: int) -> dict[str, Any]:
+    """Return a release's own columns by their names in expressions, with its inputs and given values."""
+    *facts, inputs, values = fetch(_FACTS, [release_id])[0]
+    return {**dict(zip(_FACT_NAMES, facts, strict=True)), "inputs": decoded(inputs), "values": decoded(values)}
+
+
+def load_runs(release_id: int, activities: Iterable[Key], phases: Iterable[Key]) -> list[RunRow]:
+    """Return the named runs of a release, in one statement."""
+    parts: list[str] = []
+    params: list[Any] = []
+    for sql, keys in ((_ACTIVITY_RUNS, list(activities)), (_PHASE_RUNS, list(phases))):
+        if keys:
+            parts.append(sql + _THESE)
+            params += [release_id, [key.node for key in keys], [key.items for key in keys]]
+    return [RunRow(*row) for row in fetch(" UNION ALL ".join(parts), params)] if parts else []
+
+
+def load_activity(release_id: int, run_id: int) -> list[RunRow]:
+    """Return the activity run with this id, if the release has it."""
+    return [RunRow(*row) for row in fetch(f"{_ACTIVITY_RUNS} AND id = %s", [release_id, run_id])]
+
+
+def load_phase(release_id: int, run_id: int) -> list[RunRow]:
+    """Return the phase run with this id, if the release has it."""
+    return [RunRow(*row) for row in fetch(f"{_PHASE_RUNS} AND id = %s", [release_id, run_id])]
+
+
+def load_all_runs(release_id: int) -> list[RunRow]:
+    """Return every run of a release."""
+    return [RunRow(*row) for row in fetch(f"{_ACTIVITY_RUNS} UNION ALL {_PHASE_RUNS}", [release_id, release_id])]
+
+
+def count_items(run_id: int) -> int:
+    """Return how many items a `for_each` run has rows for."""
+    return int(fetch("SELECT count(*) FROM releases_activityrun WHERE parent_id = %s", [run_id])[0][0])
+
+
+def load_tallies(kind: str, ids: Sequence[int]) -> dict[int, Tally]:
+    """Return how the children of the containers `ids`, all of one kind, stand; a childless one is left out."""
+    return {row[0]: Tally(*row[1:]) for row in fetch(_TALLIES[kind], [list(ids)])}
+
+
+def update_runs(table: str, changes: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write changed columns of many rows, one statement for each set of columns that changed."""
+    by_columns: dict[tuple[str, ...], list[int]] = {}
+    for row_id, columns in changes.items():
+        by_columns.setdefault(tuple(sorted(columns)), []).append(row_id)
+    for names, ids in by_columns.items():
+        rows = [changes[row_id] for row_id in ids]
+        same = {name for name in names if all(row[name] == rows[0][name] for row in rows)}
+        _update(table, names, same, ids, rows)
+
+
+def _update(
+    table: str, names: Sequence[str], same: set[str], ids: list[int], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    differing = [name for name in names if name not in same]
+    params: list[Any] = [as_parameter(name, rows[0][name]) for name in names if name in same]
+    sets = [f"{name} = %s::{COLUMNS[name]}" for name in names if name in same]
+    if not differing:
+        with connection.cursor() as cursor:
+            cursor.execute(f"UPDATE {table} SET {', '.join(sets)} WHERE id = ANY(%s)", [*params, ids])
+        return
+    sets += [f"{name} = v.{name}::{COLUMNS[name]}" for name in differing]
+    arrays = ", ".join(f"%s::{_in_array(name)}[]" for name in differing)
+    params += [ids, *([as_parameter(name, row[name]) for row in rows] for name in differing)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} t SET {', '.join(sets)} FROM unnest(%s::bigint[], {arrays}) v(id, {', '.join(differing)}) "
+            "WHERE t.id = v.id",
+            params,
+        )
+
+
+def _in_array(name: str) -> str:
+    return "text" if COLUMNS[name] in ("jsonb", "varchar[]") else COLUMNS[name]
+
+
+def as_parameter(name: str, value: Any) -> Any:
+    """Return `value` as PostgreSQL takes it for column `name`: JSON as text, the rest as it is."""
+    if COLUMNS[name] == "jsonb":
+        return None if value is None else json.dumps(value)
+    if COLUMNS[name] == "varchar[]":
+        return "{" + ",".join(json.dumps(entry) for entry in value) + "}"
+    return value
+
+
+class EventRow(NamedTuple):
+    """An event about a run, as the machine writes it."""
+
+    verb: str
+    subject_type: str
+    subject_id: int
+    subject_name: str
+    before: str | None
+    after: str | None
+    reason: str
+
+
+def insert_events(
+    events: Sequence[EventRow], *, at: datetime, actor_id: int | None, actor_name: str, release_id: int, request: str
+) -> None:
+    """Write events of one release in one statement, in their order."""
+    columns = list(zip(*events, strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """INSERT INTO config_event (at, actor_id, actor_name, release_id, request_id, verb, subject_type,
+                                         subject_id, subject_name, before, after, reason)
+               SELECT %s, %s, %s, %s, %s, verb, type, id, left(name, 500), before::jsonb, after::jsonb, reason
+                 FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
+                      WITH ORDINALITY AS e(verb, type, id, name, before, after, reason, nth) ORDER BY nth""",
+            [at, actor_id, actor_name, release_id, request, *(list(column) for column in columns)],
+        )

@@ -1,0 +1,45 @@
+"""The tick: what carries everything if every message is lost.
+
+1. Claim the activity runs whose `next_look_at` has come, a batch at a time, skipping what another tick holds; their next
+   look is put off, so that the tick after this one leaves them alone.
+2. Send a message about each: start what is queued, look at what runs, do what the moment of a waiting one brings.
+3. The same for attempts that are to be cancelled.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from releases import queue
+from releases.execution import rows
+
+BATCH = 500
+#: How long until a look is offered again if nothing came of the message about it.
+AGAIN = timedelta(seconds=30)
+
+_DUE = """
+    UPDATE releases_activityrun SET next_look_at = %(again)s WHERE id IN (
+        SELECT id FROM releases_activityrun WHERE next_look_at <= %(now)s ORDER BY next_look_at LIMIT %(batch)s
+           FOR UPDATE SKIP LOCKED)
+    RETURNING release_id, id, attempt, state"""
+_CANCEL = """
+    UPDATE releases_attempt SET cancel_at = %(again)s WHERE id IN (
+        SELECT id FROM releases_attempt WHERE cancel_at <= %(now)s ORDER BY cancel_at LIMIT %(batch)s
+           FOR UPDATE SKIP LOCKED)
+    RETURNING id"""
+
+
+def tick(*, now: datetime) -> int:
+    """Send a message about everything that is due; return how many."""
+    sent = 0
+    parameters = {"now": now, "again": now + AGAIN, "batch": BATCH}
+    while True:
+        due = rows.fetch(_DUE, parameters)
+        queue.send_starts([(release, run, attempt) for release, run, attempt, state in due if state == "queued"])
+        queue.send_looks([(release, run, attempt) for release, run, attempt, state in due if state == "running"])
+        queue.send_dues([(release, run) for release, run, _, state in due if state == "waiting"])
+        cancels = [row[0] for row in rows.fetch(_CANCEL, parameters)]
+        queue.send_cancels(cancels)
+        sent += len(due) + len(cancels)
+        if len(due) < BATCH and len(cancels) < BATCH:
+            return sent

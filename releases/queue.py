@@ -1,0 +1,59 @@
+"""The only module that talks to Celery. Ids cross the queue, never objects; every message is a hint that may be lost.
+
+A broker that cannot be reached is no reason to fail: what a message would have said stands in the database, and the
+tick finds it there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from celery import current_app
+from kombu.exceptions import OperationalError
+
+log = logging.getLogger(__name__)
+
+Start = tuple[int, int, int]
+
+_PUBLISH = {"retry": False, "ignore_result": True}
+
+
+def send_starts(starts: Sequence[Start]) -> None:
+    """Have workers start attempts, each (release id, activity run id, attempt)."""
+    _send([("releases.tasks.start", start, {}) for start in starts])
+
+
+def send_look(release_id: int, run_id: int, attempt: int, wait: float) -> None:
+    """Have a worker look at a running attempt in `wait` seconds; for short waits only."""
+    _send([("releases.tasks.look", (release_id, run_id, attempt), {"countdown": wait} if wait else {})])
+
+
+def send_looks(looks: Sequence[Start]) -> None:
+    """Have workers look at running attempts now."""
+    _send([("releases.tasks.look", look, {}) for look in looks])
+
+
+def send_dues(dues: Sequence[tuple[int, int]]) -> None:
+    """Have workers do what the moment of waiting runs brings, each (release id, activity run id)."""
+    _send([("releases.tasks.due", due, {}) for due in dues])
+
+
+def send_cancels(attempt_ids: Sequence[int]) -> None:
+    """Have workers cancel attempts."""
+    _send([("releases.tasks.cancel", (attempt_id,), {}) for attempt_id in attempt_ids])
+
+
+def send_tick() -> None:
+    """Have a worker do a tick now rather than within the second."""
+    _send([("releases.tasks.tick", (), {})])
+
+
+def _send(messages: Sequence[tuple[str, tuple[int, ...], dict[str, Any]]]) -> None:
+    try:
+        with current_app.producer_pool.acquire(block=True, timeout=5) as producer:
+            for name, args, options in messages:
+                current_app.send_task(name, args, producer=producer, **_PUBLISH, **options)
+    except (OperationalError, OSError) as error:
+        log.warning("The broker cannot be reached, so the tick will send this again: %s", error)

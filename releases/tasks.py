@@ -1,0 +1,39 @@
+"""What workers do, each in three lines: the work itself is in `releases/execution`."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from releases.execution import attempts
+from releases.execution import tick as ticking
+
+
+@shared_task
+def start(release_id: int, run_id: int, attempt: int) -> None:
+    """Start an attempt, and what follows from it."""
+    attempts.carry_out(release_id, run_id, attempt)
+
+
+@shared_task
+def look(release_id: int, run_id: int, attempt: int) -> None:
+    """See how a running attempt stands."""
+    attempts.look(release_id, run_id, attempt)
+
+
+@shared_task
+def due(release_id: int, run_id: int) -> None:
+    """Do what the moment of a waiting activity brings."""
+    attempts.due(release_id, run_id, now=timezone.now())
+
+
+@shared_task
+def cancel(attempt_id: int) -> None:
+    """End an attempt whose activity was stopped."""
+    attempts.cancel_attempt(attempt_id, now=timezone.now())
+
+
+@shared_task
+def tick() -> None:
+    """Send whatever is due."""
+    ticking.tick(now=timezone.now())
