@@ -32,7 +32,7 @@ from typing import Any
 
 from django.conf import settings
 
-from activities.providers.local_attempt import LOST, Attempt
+from activities.providers.local_attempt import Attempt
 from activities.runners import Order, Outcome
 from config.errors import RunnerRefused, RunnerUnavailable
 
@@ -90,8 +90,6 @@ class LocalRunner:
         """Says how the command stands; the status is read before the log, so a final answer has all of the log."""
         attempt = self._attempt(reference or order.key)
         with unavailable():
-            if not attempt.exists():
-                return Outcome("failed", order.key, error=LOST, log_offset=log_offset)
             final = attempt.settle()
             log, offset = attempt.read_log(log_offset, whole=final is not None)
             if final is None:
@@ -108,24 +106,28 @@ class LocalRunner:
 
     def forget(self, keys: Iterable[str]) -> None:
         """Drops log and files of attempts whose outcome is recorded; what forbids a second start stays."""
-        for key in keys:
-            self._attempt(key).forget()
+        with unavailable():
+            for key in keys:
+                self._attempt(key).forget()
 
     def forget_older(self, age: float, now: float) -> int:
         """Drops whole attempts that are over and untouched for `age` seconds before `now` (seconds since 1970).
 
         Returns how many. `age` must exceed the time for which a worker can still hold an old order.
         """
-        return sum(attempt.forget_older(now - age) for attempt in self._attempts())
+        with unavailable():
+            return sum(attempt.forget_older(now - age) for attempt in self._attempts())
 
     def running(self) -> list[str]:
         """Returns the keys of the attempts that are not over, in order."""
-        return [attempt.path.name for attempt in self._attempts() if attempt.settle() is None]
+        with unavailable():
+            return [attempt.path.name for attempt in self._attempts() if attempt.settle() is None]
 
     def stop(self, keys: Iterable[str]) -> None:
         """Asks for the end of these attempts, as a cancellation would; for when the whole site is put down."""
-        for key in keys:
-            self._attempt(key).cancel()
+        with unavailable():
+            for key in keys:
+                self._attempt(key).cancel()
 
     def _attempt(self, key: str) -> Attempt:
         if not KEY.fullmatch(key):
@@ -134,7 +136,7 @@ class LocalRunner:
 
     def _attempts(self) -> list[Attempt]:
         keys = sorted(path.name for path in self.spool.iterdir()) if self.spool.is_dir() else []
-        return [self._attempt(key) for key in keys]
+        return [self._attempt(key) for key in keys if KEY.fullmatch(key)]
 
 
 def orders_of(order: Order) -> dict[str, Any]:
@@ -159,7 +161,9 @@ def command_faults(command: object) -> list[str]:
     """Returns what keeps a value from being a command: a list of strings, the program first."""
     if not isinstance(command, list) or not command or not all(isinstance(part, str) for part in command):
         return ["command is not a list of strings"]
-    return ["command has no program name"] * (not command[0]) + ["command has a NUL"] * ("\0" in "".join(command))
+    if not command[0]:
+        return ["command has no program name"]
+    return [] if all(map(is_passable, command)) else ["command contains a character that no program can be given"]
 
 
 def parameter_faults(parameters: Mapping[str, str]) -> list[str]:
@@ -170,9 +174,14 @@ def parameter_faults(parameters: Mapping[str, str]) -> list[str]:
             faults.append(f"parameter {name!r} is no environment name (letters, digits and _, no digit first)")
         elif name.startswith("PILOTHOUSE_"):
             faults.append(f"parameter {name} uses a reserved name")
-        elif "\0" in value:
-            faults.append(f"parameter {name} contains a NUL")
+        elif not is_passable(value):
+            faults.append(f"parameter {name} contains a character that no program can be given")
     return faults
+
+
+def is_passable(text: str) -> bool:
+    """Says whether a program can be given this text: no NUL, no half of a surrogate pair."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def small_environment() -> dict[str, str]:
@@ -185,7 +194,7 @@ def launch(orders: Mapping[str, Any]) -> None:
     """Starts a wrapper, hands it its orders, and waits a moment in case the command is quick. Raises OSError."""
     started_here[:] = [process for process in started_here if process.poll() is None]
     wrapper = subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", WRAP, str(PROJECT)],
+        [sys.executable, "-I", "-S", "-X", "utf8", "-c", WRAP, str(PROJECT)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

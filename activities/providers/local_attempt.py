@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-import contextlib
+import functools
 import shutil
 import signal
 import time
@@ -27,10 +27,6 @@ class Attempt:
         self.directory = str(directory)
         self.claim_within = claim_within
 
-    def exists(self) -> bool:
-        """Whether the spool knows it."""
-        return self.path.is_dir()
-
     def make(self) -> None:
         """Makes the directory; one that exists counts as young again, because somebody is about to claim it."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -44,12 +40,15 @@ class Attempt:
     def settle(self) -> spool.Document | None:
         """Returns the final status, None while there is none; decides it where nobody else will.
 
+        0. No directory: forgotten, or another machine's. Nobody knows any more.
         1. Unclaimed and young: a wrapper may be on its way. Unclaimed and old: take the claim, so that none can.
         2. Claimed by a wrapper: ask whether it lives before reading the status, which it writes as its last deed.
         3. Dead without a status: kill what it left, and only then say so, because a retry may follow at once.
         """
         claim = spool.read(self.directory, spool.CLAIM)
         if claim is None:
+            if not self.path.is_dir():
+                return {"status": "failed", "error": LOST}
             if time.time() - self.path.stat().st_mtime < self.claim_within:
                 return None
             spool.write_once(self.directory, spool.CLAIM, {"status": "failed", "error": NEVER_RAN})
@@ -74,7 +73,7 @@ class Attempt:
         if "status" in claim or spool.read(self.directory, spool.STATUS) is not None:
             return
         spool.write_once(self.directory, spool.CANCEL, {"at": time.time()})
-        if not processes.send(claim, signal.SIGTERM):
+        if not processes.send(claim["pid"], signal.SIGTERM, functools.partial(processes.is_alive, claim)):
             self.settle()
 
     def read_log(self, offset: int, *, whole: bool) -> tuple[str, int]:
@@ -103,8 +102,7 @@ class Attempt:
 
     def forget_older(self, moment: float) -> bool:
         """Drops everything when it is over and was not touched since `moment` (seconds since 1970); True if it did."""
-        with contextlib.suppress(FileNotFoundError):
-            if self.path.stat().st_mtime < moment and self.settle() is not None:
-                shutil.rmtree(self.path, ignore_errors=True)
-                return True
-        return False
+        if self.path.stat().st_mtime >= moment or self.settle() is None:
+            return False
+        shutil.rmtree(self.path, ignore_errors=True)
+        return True

@@ -62,14 +62,17 @@ def is_alive(mark: Document) -> bool:
     return now != "" and now == str(mark["started"])
 
 
-def send(mark: Document, number: int) -> bool:
-    """Signals the marked process; False when it is gone. An open handle keeps its number from changing hands."""
+def send(pid: int, number: int, is_ours: Callable[[], bool]) -> bool:
+    """Signals a process if it is ours; False when it is not, or gone.
+
+    The handle is opened before the question is asked: so the number cannot change hands between answer and signal.
+    """
     try:
-        handle = os.pidfd_open(mark["pid"])
+        handle = os.pidfd_open(pid)
     except (AttributeError, OSError):
-        return is_alive(mark) and signalled(os.kill, mark["pid"], number)
+        return is_ours() and signalled(os.kill, pid, number)
     try:
-        return is_alive(mark) and signalled(signal.pidfd_send_signal, handle, number)
+        return is_ours() and signalled(signal.pidfd_send_signal, handle, number)
     finally:
         os.close(handle)
 
@@ -102,15 +105,15 @@ def kill_by_scratch(directory: str) -> None:
     """
     sign = f"{spool.SCRATCH_VARIABLE}={os.path.join(directory, spool.SCRATCH)}".encode()
     for _ in range(PASSES):
-        found = [mark for mark in all_marks() if carries(mark["pid"], sign)]
-        if not [mark for mark in found if send(mark, signal.SIGKILL)]:
+        found = [pid for pid in all_numbers() if carries(pid, sign)]
+        if not [pid for pid in found if send(pid, signal.SIGKILL, functools.partial(carries, pid, sign))]:
             return
 
 
-def all_marks() -> list[Document]:
-    """Returns the marks of all processes, none where there is no /proc."""
+def all_numbers() -> list[int]:
+    """Returns the numbers of all processes, none where there is no /proc."""
     names = os.listdir("/proc") if os.path.exists("/proc/self/stat") else []
-    return [mark_of(int(name)) for name in names if name.isdigit()]
+    return [int(name) for name in names if name.isdigit()]
 
 
 def carries(pid: int, sign: bytes) -> bool:

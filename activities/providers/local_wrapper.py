@@ -81,6 +81,7 @@ class Wrapper:
             what = mask(self.orders["command"][0], self.orders["masks"])
             self.report("failed", f"The command {what!r} could not be started: {error.strerror}.")
         else:
+            self.name_group()
             self.watch()
             self.report(*self.verdict())
 
@@ -103,7 +104,13 @@ class Wrapper:
         if self.orders["timeout"] is not None:
             self.timeout_at = time.monotonic() + self.orders["timeout"]
         os.close(self.write_end)
-        spool.write_once(self.directory, spool.GROUP, processes.mark_of(self.pid))
+
+    def name_group(self) -> None:
+        """Writes down who leads the group; on a full disk the group is known by its environment only."""
+        try:
+            spool.write_once(self.directory, spool.GROUP, processes.mark_of(self.pid))
+        except OSError:
+            return
 
     def watch(self) -> None:
         """Stays until the command has ended and its group is gone.

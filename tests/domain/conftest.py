@@ -1,0 +1,20 @@
+"""What tests of the domain may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from activities.providers.local import LocalRunner
+from tests.local_commands import until
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[LocalRunner]:
+    """A spool of its own; whatever a test leaves running is stopped."""
+    runner = LocalRunner(tmp_path / "spool", enabled=True, claim_within=1.0)
+    yield runner
+    runner.stop(runner.running())
+    until(lambda: not runner.running())
