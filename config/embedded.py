@@ -107,8 +107,9 @@ class Hold:
         self._place = place
         self._users = _open_lock(place.path / "users.lock")
         fcntl.flock(self._users, fcntl.LOCK_SH)
+        self._keeper: subprocess.Popen[bytes] | None = None
         try:
-            _ensure_keeper(place)
+            self._keeper = _ensure_keeper(place)
         except BaseException:
             self.release()
             raise
@@ -125,6 +126,8 @@ class Hold:
         give_up_at = time.monotonic() + STOPPED_WITHIN
         while is_last and is_kept(self._place) and time.monotonic() < give_up_at:
             time.sleep(0.05)
+        if is_last and self._keeper:
+            self._keeper.wait()
 
 
 def _open_lock(path: Path) -> int:
@@ -134,12 +137,11 @@ def _open_lock(path: Path) -> int:
         raise SetUpFailed(f"Cannot write to {path}: {error.strerror}.") from error
 
 
-def _ensure_keeper(place: State) -> None:
+def _ensure_keeper(place: State) -> subprocess.Popen[bytes] | None:
     start = _open_lock(place.path / "start.lock")
     try:
         fcntl.flock(start, fcntl.LOCK_EX)
-        if not is_kept(place):
-            _start_keeper(place)
+        return None if is_kept(place) else _start_keeper(place)
     finally:
         os.close(start)
 
@@ -161,7 +163,7 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _start_keeper(place: State) -> None:
+def _start_keeper(place: State) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "config.keeper", str(place.path), *(["throwaway"] if place.throwaway else [])]
     with (place.logs / "keeper.log").open("ab") as log:
         keeper = subprocess.Popen(
@@ -178,3 +180,4 @@ def _start_keeper(place: State) -> None:
     if answer != "ready":
         keeper.wait()
         raise SetUpFailed(answer or f"The embedded servers did not start: see {place.logs / 'keeper.log'}.")
+    return keeper

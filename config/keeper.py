@@ -17,6 +17,7 @@ from types import FrameType
 
 from config.embedded import State
 from config.errors import SetUpFailed
+from config.leftovers import sweep
 from config.servers import Postgres, Server, Valkey
 
 LOOK_EVERY = 0.25  # seconds between two looks at the users' lock and the servers
@@ -50,7 +51,8 @@ class Keeper:
             time.sleep(LOOK_EVERY)
 
     def stop(self) -> None:
-        """Stops both servers and waits for them."""
+        """Stops what a killed supervisor left, then both servers, and waits for them."""
+        sweep(self.place.path)
         for server in self.servers:
             server.stop()
 

@@ -7,7 +7,6 @@ the supervisor is killed. The embedded servers stop after the last child (see `c
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -19,23 +18,23 @@ from types import FrameType
 
 from config.children import Child
 from config.errors import SetUpFailed
+from config.leftovers import MARK, sweep
 
 COLOURS = {"web": 36, "worker": 32, "beat": 35}
 STOP_WITHIN = 15.0  # seconds for web, worker and beat to finish what they do
 ANSWERS_WITHIN = 60.0  # seconds for the web process to answer the first time
 NO_ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
 WATCH_EVERY = 0.5  # seconds
-MARK = "PILOTHOUSE_RUN"
 
 
 class Supervisor:
     """Runs the children until it is asked to stop."""
 
-    def __init__(self, *, port: int, logs: Path, keep: tuple[int, ...] = (), processes: int) -> None:
+    def __init__(self, *, port: int, state: Path, logs: Path, keep: tuple[int, ...] = (), processes: int) -> None:
         self.address = f"http://127.0.0.1:{port}"
         self.show_logs = True
         self._port = port
-        self._mark = f"{MARK}={secrets.token_hex(8)}"
+        self._state = state
         self._stopping = threading.Event()
         self._pen = threading.Lock()
         python = [sys.executable, "-m"]
@@ -46,8 +45,8 @@ class Supervisor:
             "worker": [*celery, "worker", "--concurrency", str(processes), *quiet],
             "beat": [*celery, "beat"],
         }
-        name, _, value = self._mark.partition("=")
-        environment = {"PYTHONWARNINGS": NO_ROOT_WARNING, **os.environ, name: value, "PYTHONUNBUFFERED": "1"}
+        mine = {MARK: str(state), "PYTHONUNBUFFERED": "1"}
+        environment = {"PYTHONWARNINGS": NO_ROOT_WARNING, **os.environ, **mine}
         self.children = [
             Child(child, command, environment=environment, logs=logs, keep=keep, show=self.show)
             for child, command in commands.items()
@@ -80,7 +79,7 @@ class Supervisor:
         until = time.monotonic() + STOP_WITHIN
         for child in self.children:
             child.end(until)
-        sweep(self._mark)
+        sweep(self._state)
 
     def show(self, name: str, line: str) -> None:
         """Writes one line of a child to the terminal, its name before it, in its colour when there are colours."""
@@ -125,31 +124,3 @@ def require_port(port: int) -> None:
             raise SetUpFailed(
                 f"Port {port} is taken: stop what listens there, or choose another: PORT={port + 1} make run."
             ) from error
-
-
-def sweep(mark: str, patience: float = 8.0) -> None:
-    """Ends every process whose environment holds `mark`: commands that outlive workers by design. Linux only."""
-    until = time.monotonic() + patience
-    number = signal.SIGTERM
-    while left := _marked(mark):
-        for process in left:
-            try:
-                os.kill(process, number)
-            except ProcessLookupError:
-                continue
-        time.sleep(0.1)
-        if time.monotonic() > until:
-            number = signal.SIGKILL
-
-
-def _marked(mark: str) -> list[int]:
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            environment = (entry / "environ").read_bytes()
-            is_over = (entry / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
-        except OSError:
-            continue
-        if mark.encode() in environment.split(b"\0") and not is_over and int(entry.name) != os.getpid():
-            found.append(int(entry.name))
-    return found

@@ -43,7 +43,8 @@ class Command(BaseCommand):
         try:
             self._prepare(with_sample=sample or settings.EMBEDDED)
             keep = (hold.descriptor,) if hold else ()
-            self._supervise(Supervisor(port=port, logs=settings.STATE.logs, keep=keep, processes=processes))
+            place = settings.STATE
+            self._supervise(Supervisor(port=port, state=place.path, logs=place.logs, keep=keep, processes=processes))
         except KeyboardInterrupt:
             self._say("Stopped.")
         finally:
