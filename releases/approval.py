@@ -7,7 +7,8 @@ sign-offs are matched to the rules so that as many slots as possible are filled.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +38,7 @@ def needed(rule: Mapping[str, Any], eligible: int) -> int:
 
 
 def standings(
-    rules: Sequence[Mapping[str, Any]], eligible: Sequence[Set[int]], approvers: Sequence[int]
+    rules: Sequence[Mapping[str, Any]], eligible: Sequence[AbstractSet[int]], approvers: Sequence[int]
 ) -> list[Standing]:
     """Return how every rule stands after `approvers` (user ids, in order) have approved."""
     needs = [needed(rule, len(people)) for rule, people in zip(rules, eligible, strict=True)]
@@ -49,7 +50,7 @@ def standings(
     ]
 
 
-def match(needs: Sequence[int], eligible: Sequence[Set[int]], approvers: Sequence[int]) -> dict[int, int]:
+def match(needs: Sequence[int], eligible: Sequence[AbstractSet[int]], approvers: Sequence[int]) -> dict[int, int]:
     """Return the rule each approver counts for, such that as many slots as possible are filled (augmenting paths)."""
     holders: list[list[int]] = [[] for _ in needs]
 

@@ -53,7 +53,9 @@ def carry_out(locked: Locked, move: engine.Move) -> None:
 def _succeed(locked: Locked, run: Run, move: engine.Move) -> None:
     columns: dict[str, Any] = {} if run.node.is_phase else {"partial": move.partial}
     try:
-        columns["outputs"] = _for_each_outputs(locked, run) if run.node.kind == "for_each" else _outputs(locked, run.key)
+        columns["outputs"] = (
+            _for_each_outputs(locked, run) if run.node.kind == "for_each" else _outputs(locked, run.key)
+        )
     except ExpressionFailed as error:
         fail_run(locked, run, f"Its outputs cannot be read: {error.message}")
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from config.errors import ExpressionFailed
 from processes import expressions
 from releases.execution.locked import Locked, Run

@@ -180,4 +180,3 @@ def put_back(locked: Locked, keys: list[Key]) -> None:
             outputs={},
             error="",
         )
-

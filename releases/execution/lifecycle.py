@@ -27,7 +27,9 @@ def begin(release_id: int, *, actor: Actor, now: datetime, snapshot: Snapshot, c
     with transaction.atomic():
         release = Release.objects.select_for_update(no_key=True).get(pk=release_id)
         if "running" not in states.RELEASE_MOVES[states.ReleaseState(release.state)] or release.started_at:
-            raise Conflict(f"The release is {release.state}; only a draft or scheduled one starts.", code="not_startable")
+            raise Conflict(
+                f"The release is {release.state}; only a draft or scheduled one starts.", code="not_startable"
+            )
         Release.objects.filter(pk=release_id).update(
             state="running",
             snapshot=snapshot,

@@ -19,8 +19,8 @@ from processes import durations, expressions
 from processes import inputs as typed_inputs
 from releases import engine
 from releases.execution import rows
-from releases.execution.locked import Locked, Run
 from releases.execution.asking import open_manual
+from releases.execution.locked import Locked, Run
 from releases.execution.planting import plant_items
 from releases.execution.scope import Scope, given_for
 from releases.states import SETTLED
@@ -79,7 +79,7 @@ def resolve_inputs(locked: Locked, run: Run, changed: Mapping[str, Any]) -> tupl
     declarations = doc["inputs"]
     if not declarations:
         return {}, {}
-    layers = [("retry", changed), *given_for(locked, run.key).items(), ("with", doc.get("with") or {})]
+    layers = [("retry", changed), *given_for(locked, run.key), ("with", doc.get("with") or {})]
     resolution = typed_inputs.resolve(layers, declarations)
     references = expressions.references([entry["value"] for entry in resolution.values()])
     settled, faults = typed_inputs.settle(resolution, declarations, Scope(locked, run.key).context(references))

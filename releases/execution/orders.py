@@ -68,7 +68,7 @@ _OVER = """
 
 def write_attempt(claimed: Claim, outcome: Outcome, now: datetime) -> None:
     """Write what is now known of an attempt, its log included."""
-    reference = outcome.reference or outcome.link and claimed.key
+    reference = outcome.reference or (outcome.link and claimed.key)
     if outcome.is_over:
         outputs = json.dumps(dict(outcome.outputs))
         values = [outcome.status, outputs, outcome.error, reference, outcome.link, now]

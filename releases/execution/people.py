@@ -61,7 +61,9 @@ def submit_form(locked: Locked, run_id: int, values: Mapping[str, Any]) -> None:
     answers = {**{name: field["default"] for name, field in form.items() if field.get("default") is not None}, **clean}
     kept = {name: value for name, value in row.outputs.items() if name not in form}
     locked.change(run, outputs={**kept, **answers}, work={**row.work, "answered": True})
-    locked.event(run, "form.answered", before={"values": row.outputs} if row.outputs else None, after={"values": answers})
+    locked.event(
+        run, "form.answered", before={"values": row.outputs} if row.outputs else None, after={"values": answers}
+    )
     _settle_if_complete(locked, run)
 
 

@@ -130,7 +130,7 @@ class Scope:
         return phases
 
 
-def given_for(locked: Locked, key: Key) -> Mapping[str, Mapping[str, Any]]:
-    """Return the values given for a run's inputs before the start: `{source: {name: value}}`, narrowest first."""
-    found: Mapping[str, Mapping[str, Any]] = locked.facts["values"].get(str(locked.tree[key].doc["path"]), {})
-    return found
+def given_for(locked: Locked, key: Key) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the values given for a run's inputs before the start: (source, values), narrowest first."""
+    found = locked.facts["values"].get(str(locked.tree[key].doc["path"]), [])
+    return [(source, values) for source, values in found]

@@ -97,9 +97,7 @@ class Participant(models.Model):
     class Meta:
         default_permissions = ()
         constraints = [
-            models.UniqueConstraint(
-                fields=["release", "group", "user"], name="participant_once", nulls_distinct=False
-            ),
+            models.UniqueConstraint(fields=["release", "group", "user"], name="participant_once", nulls_distinct=False),
             models.CheckConstraint(
                 condition=Q(group=None, user__isnull=False) | Q(group__isnull=False, user=None),
                 name="participant_is_a_group_or_a_person",

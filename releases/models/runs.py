@@ -127,8 +127,7 @@ class Attempt(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["activity_run", "number"], name="attempt_once"),
             models.CheckConstraint(
-                condition=Q(status="running", finished_at=None)
-                | (~Q(status="running") & Q(finished_at__isnull=False)),
+                condition=Q(status="running", finished_at=None) | (~Q(status="running") & Q(finished_at__isnull=False)),
                 name="attempt_finished_when_over",
             ),
         ]

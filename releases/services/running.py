@@ -1,0 +1,107 @@
+"""What those who operate a release decide: pause, resume, abort, and what becomes of an activity on hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from processes.store import DatabaseCatalogue
+
+from config.errors import Fault, InvalidInput
+from config.trail import Actor
+from processes.expansion import expand
+from processes.models import Process
+from releases import policy
+from releases.execution import decisions, lifecycle
+from releases.models import ActivityRun, PhaseRun, Release
+
+
+def pause_release(actor: Actor, release: Release, *, now: datetime, reason: str = "") -> None:
+    """Start nothing new in a release until it is resumed; what runs finishes."""
+    policy.require_operate(actor, release)
+    lifecycle.pause(release.pk, actor=actor, now=now, reason=reason)
+
+
+def resume_release(actor: Actor, release: Release, *, now: datetime) -> None:
+    """Let a paused release go on."""
+    policy.require_operate(actor, release)
+    lifecycle.resume(release.pk, actor=actor, now=now)
+
+
+def abort_release(actor: Actor, release: Release, *, now: datetime, reason: str) -> None:
+    """Stop a release for good; the reason is kept."""
+    policy.require_operate(actor, release)
+    lifecycle.abort(release.pk, actor=actor, now=now, reason=_reason(reason))
+
+
+def restart_phase(actor: Actor, phase: PhaseRun, *, now: datetime, reason: str = "") -> None:
+    """Run a phase once more from its first activity."""
+    policy.require_operate(actor, phase.release)
+    decisions.restart_phase(phase.release_id, phase.pk, actor=actor, now=now, reason=reason)
+
+
+def retry_activity(
+    actor: Actor, run: ActivityRun, *, now: datetime, inputs: Mapping[str, Any] | None = None, reason: str = ""
+) -> None:
+    """Try an activity on hold again, with the same or with changed inputs."""
+    policy.require_decide(actor, run)
+    decisions.retry(run.release_id, run.pk, actor=actor, now=now, inputs=inputs or {}, reason=reason)
+
+
+def ignore_activity(
+    actor: Actor, run: ActivityRun, *, now: datetime, reason: str, outputs: Mapping[str, Any] | None = None
+) -> None:
+    """Wave an activity on hold through; the reason is required, outputs may stand in for its own."""
+    policy.require_decide(actor, run)
+    decisions.ignore(run.release_id, run.pk, actor=actor, now=now, reason=_reason(reason), outputs=outputs or {})
+
+
+def fail_activity(actor: Actor, run: ActivityRun, *, now: datetime, reason: str = "") -> None:
+    """Let an activity on hold fail for good."""
+    policy.require_decide(actor, run)
+    decisions.fail(run.release_id, run.pk, actor=actor, now=now, reason=reason)
+
+
+def replace_activity(
+    actor: Actor,
+    run: ActivityRun,
+    *,
+    process: Process,
+    now: datetime,
+    with_: Mapping[str, Any] | None = None,
+    outputs: Mapping[str, str] | None = None,
+    reason: str = "",
+) -> None:
+    """Run another process in place of an activity on hold.
+
+    `with_` are the process's inputs (values or expressions, as in a document); `outputs` maps each output of the
+    activity to the process's output that stands in for it, the same names if left out.
+    """
+    policy.require_decide(actor, run)
+    revision = process.revisions.first()
+    if revision is None:
+        raise InvalidInput([Fault("process", f"{process} has not been published.", "Publish it first.")])
+    graft = expand(revision.document, revision.number, DatabaseCatalogue(), document_digest=revision.digest)["nodes"]
+    made = graft[0]["outputs"]
+    mapping = dict(outputs) if outputs else {name: name for name in made}
+    unknown = [name for name in mapping.values() if name not in made]
+    if unknown:
+        cure = f"It has {', '.join(sorted(made)) or 'none'}."
+        raise InvalidInput([Fault("outputs", f"{process} has no output '{name}'.", cure) for name in unknown])
+    graft[0] = {**graft[0], "with": dict(with_ or {}), "outputs": {name: made[of] for name, of in mapping.items()}}
+    decisions.replace(
+        run.release_id,
+        run.pk,
+        actor=actor,
+        now=now,
+        subprocess={"process": process.slug, "revision": revision.number},
+        graft=graft,
+        reason=reason,
+    )
+
+
+def _reason(reason: str) -> str:
+    if not reason.strip():
+        raise InvalidInput([Fault("reason", "A reason is required.", "Say why, for those who read the trail.")])
+    return reason.strip()
