@@ -1,0 +1,1 @@
+"""What the store offers on the command line."""
