@@ -1,14 +1,15 @@
-"""Secret values at rest: AES-256-GCM under the installation's keys, bound to their name, never told to anyone but a runner.
+"""Secret values at rest: AES-256-GCM under the installation's keys, bound to their name, told to runners only.
 
-A ciphertext is: format (1 byte), key id (8 bytes), nonce (12 random bytes), encrypted value with its tag. The name is the
-associated data, so a ciphertext copied to another row does not decrypt. The first of settings.SECRET_KEYS encrypts, all
-of them decrypt; keys are long texts from which the real keys are derived. Whatever does not fit fails: nothing is ever
-returned undecrypted. A row with an empty ciphertext is a name without a value.
+A ciphertext is: format (1 byte), key id (8 bytes), nonce (12 random bytes), encrypted value with its tag. The name is
+the associated data, so a ciphertext copied to another row does not decrypt. The first of settings.SECRET_KEYS encrypts,
+all of them decrypt; keys are long texts from which the real keys are derived. Whatever does not fit fails: nothing is
+ever returned undecrypted. A row with an empty ciphertext is a name without a value.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
@@ -24,7 +25,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from activities.masking import mask
-from activities.models import Secret, slug_validator
+from activities.models import SLUG, Secret, slug_validator
 from config.errors import Fault, InvalidInput, RunnerRefused, SetUpFailed
 from config.permissions import require
 from config.trail import Actor, record
@@ -91,7 +92,7 @@ def known_names(names: Iterable[str]) -> set[str]:
 def rotate(actor: Actor = None, *, now: datetime | None = None) -> int:
     """Encrypts with the current key what an older one encrypted; returns how many. Afterwards old keys may go.
 
-    Raises NotPermitted, SetUpFailed without a usable key, RunnerRefused when one cannot be decrypted: then none changes.
+    Raises NotPermitted, SetUpFailed without a usable key, RunnerRefused when one cannot be read: then none changes.
     """
     require(actor, "activities.change_secret")
     current = next(iter(_keys(tuple(settings.SECRET_KEYS))))
@@ -153,7 +154,7 @@ def _derive(text: str, purpose: bytes, length: int) -> bytes:
 
 
 def _name_faults(name: str) -> list[Fault]:
-    fits = len(name) <= 64 and slug_validator.regex.fullmatch(name)
+    fits = re.fullmatch(SLUG, name)
     return [] if fits else [Fault("name", f"{name!r} cannot name a secret.", str(slug_validator.message))]
 
 
@@ -161,7 +162,6 @@ def _value_faults(value: str) -> list[Fault]:
     if not value:
         return [Fault("value", "The value is empty.", "Give the secret itself.")]
     if len(value) > LARGEST or "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        return [
-            Fault("value", f"The value is no text of at most {LARGEST} characters.", "Encode it, or keep it in a file.")
-        ]
+        cure = "Encode it, or keep it in a file."
+        return [Fault("value", f"The value is no text of at most {LARGEST} characters.", cure)]
     return []

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 3, 5, 9, tzinfo=UTC)
 OLD_KEY, NEW_KEY = "o" * 43, "n" * 43
-VALUE = "hunter2 – correct horse"
+VALUE = "hünter2 - correct horse"
 
 
 @pytest.fixture(autouse=True)
