@@ -10,6 +10,7 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 
 from config.errors import Fault
+from processes import durations, schema_formats
 
 WORDS = {
     "object": "a mapping",
@@ -21,16 +22,16 @@ WORDS = {
     "null": "empty",
 }
 FORMATS = {
+    **schema_formats.WORDS,
     "date": ("a date", "Write it like 2026-01-08."),
     "date-time": ("a moment with an offset", "Write it like 2026-01-08T09:00:00+01:00."),
-    "length-of-time": ("a duration", "Write it like 2d, 1h30m, 10m, 30s or 500ms."),
-    "slug": ("an id", "Use lower-case letters, digits and hyphens, at most 64."),
+    "length-of-time": ("a duration", durations.CURE),
 }
 
 
 def faults_of(validator: Validator, value: Any, path: str = "") -> list[Fault]:
     """Every fault of the value against the validator's schema, in the order of the document."""
-    errors = sorted(validator.iter_errors(value), key=lambda error: [str(step) for step in error.absolute_path])
+    errors = sorted(validator.iter_errors(value), key=_place_in_order)
     return list(dict.fromkeys(fault for error in errors for fault in _faults(error, path)))
 
 
@@ -47,34 +48,20 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     return f"Did you mean {near[0]}?" if near else otherwise
 
 
+def _place_in_order(error: ValidationError) -> list[str]:
+    return [str(step).zfill(6) if isinstance(step, int) else str(step) for step in error.absolute_path]
+
+
 def _faults(error: ValidationError, path: str) -> Iterator[Fault]:
     place = joined(path, error.absolute_path)
-    if error.validator in ("oneOf", "anyOf") and error.context:
-        yield from _alternatives(error, path)
+    if "propertyNames" in error.absolute_schema_path:
+        yield from _key(error, place)
         return
     explain = _EXPLAIN.get(str(error.validator))
     if explain is None:
         yield Fault(place, f"{_field(place)} is not allowed here.")
         return
     yield from explain(error, place)
-
-
-def _alternatives(error: ValidationError, path: str) -> Iterator[Fault]:
-    """The complaints of the alternative that came nearest; a plain sentence when none has the right type."""
-    place = joined(path, error.absolute_path)
-    schema = _schema(error)
-    if "x-words" in schema:
-        deeper = [
-            inner for inner in error.context or () if inner.validator not in ("type", "pattern", "format", "enum")
-        ]
-        if not deeper:
-            yield Fault(place, f"{_field(place)} must be {schema['x-words']}, not {_shown(error.instance)}.")
-            return
-        error.context = deeper
-    for inner in error.context or ():
-        inner.parent = None
-        inner.relative_path.extendleft(reversed(list(error.absolute_path)))
-        yield from _faults(inner, path)
 
 
 def _type(error: ValidationError, place: str) -> Iterator[Fault]:
@@ -89,7 +76,7 @@ def _type(error: ValidationError, place: str) -> Iterator[Fault]:
 
 def _required(error: ValidationError, place: str) -> Iterator[Fault]:
     missing = error.message.split("'")[1]
-    yield Fault(place, f"'{missing}' is missing.", f"Add '{missing}'.")
+    yield Fault(joined(place, [missing]), f"'{missing}' is missing.", f"Add '{missing}'.")
 
 
 def _unknown(error: ValidationError, place: str) -> Iterator[Fault]:
@@ -115,6 +102,11 @@ def _enum(error: ValidationError, place: str) -> Iterator[Fault]:
         f"{_field(place)} must be one of {', '.join(options)}, not {_shown(error.instance)}.",
         did_you_mean(str(error.instance), options),
     )
+
+
+def _key(error: ValidationError, place: str) -> Iterator[Fault]:
+    key = str(error.instance)
+    yield Fault(joined(place, [key]), f"'{key}' is not a name.", "Use letters, digits, '_' and '-', at most 64.")
 
 
 def _pattern(error: ValidationError, place: str) -> Iterator[Fault]:
