@@ -42,8 +42,8 @@ def retry(
         locked.changed_inputs[run.key] = {**before, **changed}
         if run.node.is_container:
             put_back(locked, _inside(locked, run.key))
-        columns = {"changed_inputs": locked.changed_inputs[run.key], "reason": reason, "error": ""}
-        locked.move(run, "queued", verb="activity.retried", reason=reason, **columns)
+        locked.move(run, "queued", verb="activity.retried", reason=reason, error="")
+        locked.change(run, changed_inputs=locked.changed_inputs[run.key], reason=reason)
         open_run(locked, run)
         advance(locked, [run.key])
 

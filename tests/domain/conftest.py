@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from activities.providers.local import LocalRunner
+from tests import fakes
+from tests.fakes import ScriptedRunner
 from tests.local_commands import until
 
 
@@ -18,3 +20,10 @@ def runner(tmp_path: Path) -> Iterator[LocalRunner]:
     yield runner
     runner.stop(runner.running())
     until(lambda: not runner.running())
+
+
+@pytest.fixture
+def engine(settings) -> ScriptedRunner:
+    """The scripted engine behind the connection `scripted`, with nothing scripted yet."""
+    settings.PROVIDERS = {"scripted": "tests.fakes.scripted_runner"}
+    return fakes.renew()

@@ -1,0 +1,109 @@
+"""What pages and the API show of a release in motion, read in a number of queries that its size does not change.
+
+`release_tree` is the whole release at a glance; `releases/reading_activity.py` holds everything about one activity.
+Who may look is decided before (`policy.visible_releases`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from releases.execution.snapshots import tree_of
+from releases.models import ActivityRun, PhaseRun, Release
+from releases.tree import Tree
+
+
+@dataclass(slots=True)
+class ActivityView:
+    """An activity run in the tree. `phases` are a subprocess's, `items` a `for_each`'s runs in the list's order.
+
+    `attempts` counts the tries so far; `needs` are the paths of what it depends on.
+    """
+
+    id: int
+    path: str
+    slug: str
+    name: str
+    kind: str
+    state: str
+    required: bool
+    partial: bool
+    attempts: int
+    item: Any
+    error: str
+    reason: str
+    opened_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    needs: list[str] = field(default_factory=list)
+    phases: list[PhaseView] = field(default_factory=list)
+    items: list[ActivityView] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class PhaseView:
+    """A phase run in the tree, with what it holds in document order."""
+
+    id: int
+    path: str
+    slug: str
+    name: str
+    state: str
+    owners: list[str]
+    error: str
+    started_at: datetime | None
+    finished_at: datetime | None
+    needs: list[str] = field(default_factory=list)
+    activities: list[ActivityView] = field(default_factory=list)
+
+
+_PHASE = ("id", "path", "slug", "name", "state", "owners", "error", "started_at", "finished_at")
+_ACTIVITY = (
+    "id", "path", "slug", "name", "kind", "state", "required", "partial", "item", "error", "reason", "opened_at",
+    "started_at", "finished_at",
+)  # fmt: skip
+
+
+def release_tree(release: Release) -> list[PhaseView]:
+    """Return the phases of a release with everything below them, in document order; none before it has started.
+
+    Two queries, and once per process one for the tree it was pinned to.
+    """
+    if release.snapshot_id is None:
+        return []
+    tree = tree_of(release.snapshot_id)
+    phases = list(PhaseRun.objects.filter(release=release).defer("inputs", "sources", "outputs"))
+    runs = list(
+        ActivityRun.objects.filter(release=release).defer("inputs", "sources", "changed_inputs", "outputs", "work")
+    )
+    phase_views = {phase.pk: _phase_view(phase, tree) for phase in phases}
+    views = {run.pk: _activity_view(run, tree) for run in runs}
+    for run in sorted(runs, key=_place):
+        home = phase_views[run.phase_id].activities if run.parent_id is None else views[run.parent_id].items
+        home.append(views[run.pk])
+    top: list[PhaseView] = []
+    for phase in sorted(phases, key=_place):
+        home_of_phase = top if phase.parent_id is None else views[phase.parent_id].phases
+        home_of_phase.append(phase_views[phase.pk])
+    return top
+
+
+def _place(run: PhaseRun | ActivityRun) -> tuple[int, list[int]]:
+    """Order runs as in the document, and the items of a `for_each` as in its list (10 after 9)."""
+    return run.node, [int(index) for index in run.items.split(".") if index]
+
+
+def _phase_view(phase: PhaseRun, tree: Tree) -> PhaseView:
+    return PhaseView(**{name: getattr(phase, name) for name in _PHASE}, needs=needs_of(tree, phase.node))
+
+
+def _activity_view(run: ActivityRun, tree: Tree) -> ActivityView:
+    columns = {name: getattr(run, name) for name in _ACTIVITY}
+    return ActivityView(**columns, attempts=run.attempt, needs=needs_of(tree, run.node))
+
+
+def needs_of(tree: Tree, node: int) -> list[str]:
+    """Return the paths of the nodes that a node depends on."""
+    return [str(tree.nodes[need].doc["path"]) for need in tree.nodes[node].needs]
