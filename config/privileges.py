@@ -55,10 +55,10 @@ class Dress:
             shutil.chown(folder, self.owner.pw_uid, self.owner.pw_gid)
 
 
-def dress(place: State) -> Dress:
-    """The first of the three ways that works here.
+def dress(place: State, program: Path) -> Dress:
+    """The first of the three ways that works here for `program`, a server's executable.
 
-    Raises SetUpFailed when root may not use namespaces and `nobody` cannot reach the state folder.
+    Raises SetUpFailed when root may not use namespaces and `nobody` cannot reach the state folder or the program.
     """
     if os.geteuid() != 0:
         return Dress()
@@ -71,11 +71,12 @@ def dress(place: State) -> Dress:
         os.setgid(nobody.pw_gid)
         os.setuid(nobody.pw_uid)
         place.path.parent.stat()
-        Path(sys.executable).stat()
+        program.stat()
 
     if not _succeeds(reach):
         raise SetUpFailed(
-            f"PostgreSQL may not run as root, and the user nobody cannot reach {place.path}: run as an ordinary user."
+            "PostgreSQL may not run as root, and the user nobody, who would run it here, cannot reach "
+            f"{place.path} or {program}: run as an ordinary user."
         )
     clothed = Dress(owner=nobody)
     place.path.chmod(0o711)

@@ -101,7 +101,7 @@ class Postgres(Server):
 
     def prepare(self) -> None:
         """Makes the data folder and the database the first time; clears what a crash left."""
-        self.dress = dress(self.place)
+        self.dress = dress(self.place, self.bin / "postgres")
         if not self.data.exists():
             self._make_data()
         version = self._run(str(self.bin / "postgres"), "--version").split()[-1].split(".")[0]
@@ -228,7 +228,8 @@ def explain(log: Path, place: State) -> str:
         return f"a file in {place.path} may not be read or written by this user; the log is {log}."
     if "lock file" in text and "already exists" in text:
         return f"another server already uses {place.path}."
-    return f"{lines[-1] if lines else 'it gave no reason'} (log: {log})"
+    failures = [line for line in lines if "FATAL" in line or "error" in line.lower()]
+    return f"{(failures or lines or ['it gave no reason'])[-1]} (log: {log})"
 
 
 def _runs_in(pid_file: Path, data: Path) -> bool:

@@ -14,7 +14,7 @@ os.environ.setdefault("PILOTHOUSE_THROWAWAY", "1")
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright runs a loop in the test's own thread
 
 from config.settings import *  # noqa: F403
-from config.settings import DATABASES, MIDDLEWARE, STATE, env
+from config.settings import DATABASES, MIDDLEWARE, STATE, STATIC_ROOT, env
 
 SLOTS = 60  # the test broker has 64 numbered databases
 
@@ -56,4 +56,5 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = True
+Path(STATIC_ROOT).mkdir(parents=True, exist_ok=True)
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

@@ -1,0 +1,45 @@
+"""A real Chromium for the browser tests: the machine's own, never a downloaded one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+QUIET = ("disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-component-update")
+MISSING = "Chromium is not on this machine: install the package chromium, or set CHROMIUM to its path."
+
+
+def chromium() -> str | None:
+    """The path of the machine's Chromium."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Without Chromium a browser test is skipped with a reason that the summary repeats; with CI set it fails."""
+    if item.path.parent.name != "browser" or chromium():
+        return
+    if os.environ.get("CI"):
+        pytest.fail(MISSING, pytrace=False)
+    pytest.skip(MISSING)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Says in red that the browser tests did not run."""
+    if not chromium():
+        terminalreporter.write_sep("=", f"THE BROWSER TESTS DID NOT RUN. {MISSING}", red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Playwright's own arguments, with the machine's Chromium; root needs it without its sandbox."""
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return {
+        **browser_type_launch_args,
+        "executable_path": chromium(),
+        "args": [*sandbox, *(f"--{name}" for name in QUIET)],
+    }

@@ -1,0 +1,48 @@
+"""What the site says around every answer, and about its health."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+
+@pytest.mark.django_db
+def test_the_site_is_alive_and_ready(client: Client) -> None:
+    assert client.get("/health/alive").json() == {"status": "alive"}
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
+
+
+@pytest.mark.django_db
+def test_a_missing_broker_is_named_and_the_site_not_ready(client: Client, settings: Settings) -> None:
+    settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()) == (503, {"status": "not ready", "missing": ["broker"]})
+
+
+def test_an_answer_carries_the_caller_s_request_id(client: Client) -> None:
+    answer = client.get("/health/alive", headers={"X-Request-ID": "deploy-42.a_b"})
+    assert answer["X-Request-ID"] == "deploy-42.a_b"
+
+
+@pytest.mark.parametrize("given", ["", "short", "with space inside", "x" * 65, "<script>alert(1)</script>"])
+def test_a_request_id_that_is_not_well_formed_is_replaced(client: Client, given: str) -> None:
+    answer = client.get("/health/alive", headers={"X-Request-ID": given})
+    assert answer["X-Request-ID"] != given
+    assert len(answer["X-Request-ID"]) == 32
+
+
+def test_pages_may_run_only_the_site_s_own_scripts(client: Client) -> None:
+    policy = client.get("/health/alive")["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+
+
+@pytest.mark.django_db
+def test_the_admin_s_theme_gets_the_allowances_it_needs(client: Client) -> None:
+    policy = client.get("/admin/login/")["Content-Security-Policy"]
+    assert "script-src 'self' 'unsafe-eval'" in policy
+    assert "style-src 'self' 'unsafe-inline'" in policy
+    assert "frame-ancestors 'none'" in policy
