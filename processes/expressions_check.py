@@ -147,11 +147,14 @@ def _unknown(name: Name, scope: Scope) -> Complaint:
         return Complaint(
             f"'{written}' is a group of values, not one value.", f"Name one of them: {', '.join(below[:10])}."
         )
-    near = [path[: len(name.path)] for path in scope.names]
-    known = list(dict.fromkeys(".".join(path) for path in near))
-    same_start = [path for path in known if path.rpartition(".")[0] == written.rpartition(".")[0]]
-    otherwise = f"There are {', '.join(same_start[:10])}." if same_start else ""
-    return Complaint(f"There is no '{written}'.", did_you_mean(written, known, otherwise))
+    depth = max(
+        length for length in range(len(name.path)) if any(path[:length] == name.path[:length] for path in scope.names)
+    )
+    known = sorted({path[depth] for path in scope.names if path[:depth] == name.path[:depth] and len(path) > depth})
+    start = "".join(f"{segment}." for segment in name.path[:depth])
+    near = did_you_mean(name.path[depth], known)
+    cure = near.replace("mean ", f"mean {start}") or f"There are {', '.join(known[:10])}."
+    return Complaint(f"There is no '{written}'.", cure)
 
 
 def _forbidden(source: str) -> list[Complaint]:

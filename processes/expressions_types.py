@@ -105,6 +105,8 @@ def plain_type(written: str) -> str:
 
 def in_words(kind: str) -> str:
     """How a type reads in a message: `text`, `a list of whole numbers`."""
+    if kind == "list(any)":
+        return "a list"
     if kind.startswith("list("):
         inner = in_words(kind[5:-1]).removeprefix("an ").removeprefix("a ")
         return f"a list of {inner}{'' if inner in ('text', 'any value', 'true or false', 'nothing') else 's'}"
