@@ -41,4 +41,4 @@ def health_of(release: Release) -> str:
         return str(release.health)
     if release.state not in UNDER_WAY:
         return ""
-    return str(with_health(Release.objects.filter(pk=release.pk)).values_list("health", flat=True).get())
+    return str(vars(with_health(Release.objects.filter(pk=release.pk)).only("pk").get())["health"])

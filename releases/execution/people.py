@@ -102,7 +102,7 @@ def sign(locked: Locked, run_id: int, *, decision: str, comment: str) -> None:
 def complete(locked: Locked, run_id: int) -> None:
     """Say that a manual activity is done; everything it requires must be."""
     run, row = waiting(locked, run_id, "manual")
-    open_parts = missing_parts(locked, run, row)
+    open_parts = missing_parts(locked.id, row)
     if open_parts:
         raise Conflict(f"Still open: {', '.join(open_parts)}.", code="incomplete")
     _succeed(locked, run, row)
@@ -135,18 +135,18 @@ def touch(locked: Locked, run_id: int) -> None:
     _settle_if_complete(locked, run)
 
 
-def missing_parts(locked: Locked, run: Run, row: ActivityRun) -> list[str]:
+def missing_parts(release_id: int, row: ActivityRun) -> list[str]:
     """Return in words what a manual activity still requires."""
     work, missing = row.work, []
-    tasks = TaskRun.objects.filter(activity_run_id=run.id, attempt=run.attempt, required=True, done_at=None)
+    tasks = TaskRun.objects.filter(activity_run_id=row.pk, attempt=row.attempt, required=True, done_at=None)
     missing += [f"task '{name}'" for name in tasks.values_list("name", flat=True)]
     if form_of(work) and not work.get("answered"):
         missing.append("the form")
-    for standing in standings_of(locked.id, row):
+    for standing in standings_of(release_id, row):
         if standing.missing:
             missing.append(f"{standing.missing} of {standing.need} sign-offs by {', '.join(rule_names(standing.rule))}")
     required = int((work.get("evidence") or {}).get("required") or 0)
-    given = row.evidence.filter(attempt=run.attempt).count() if required else 0
+    given = row.evidence.filter(attempt=row.attempt).count() if required else 0
     if given < required:
         missing.append(f"{required - given} of {required} evidence files")
     return missing
@@ -223,7 +223,7 @@ def _settle_if_complete(locked: Locked, run: Run) -> None:
     row = ActivityRun.objects.select_related("phase").get(pk=run.id)
     if (row.work.get("approval") or {}).get("rules"):
         _void_changed(locked, run, content_of(locked, run, row))
-    if _requires_something(row) and not missing_parts(locked, run, row):
+    if _requires_something(row) and not missing_parts(locked.id, row):
         _succeed(locked, run, row)
 
 

@@ -1,8 +1,4 @@
-"""What pages and the API show of a release in motion, read in a number of queries that its size does not change.
-
-`release_tree` is the whole release at a glance; `releases/reading_activity.py` holds everything about one activity.
-Who may look is decided before (`policy.visible_releases`).
-"""
+"""A release at a glance: its phases and activities as a tree, in a number of queries that its size does not change."""
 
 from __future__ import annotations
 

@@ -1,0 +1,23 @@
+"""What pages and the API show of a release in motion. Who may look is decided before (`policy.visible_releases`)."""
+
+from releases.reading.activity import ActivityDetail, activity_detail
+from releases.reading.logs import Log, log_of
+from releases.reading.may import release_may
+from releases.reading.phase import PhaseDetail, phase_detail
+from releases.reading.tree import ActivityView, PhaseView, release_tree
+from releases.reading.values import Value, release_inputs
+
+__all__ = [
+    "ActivityDetail",
+    "ActivityView",
+    "Log",
+    "PhaseDetail",
+    "PhaseView",
+    "Value",
+    "activity_detail",
+    "log_of",
+    "phase_detail",
+    "release_inputs",
+    "release_may",
+    "release_tree",
+]

@@ -1,0 +1,205 @@
+"""Everything about one activity run: what it was given, what became of it, what people are asked, what one may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from config.trail import Actor
+from releases import approval, policy
+from releases.execution import people
+from releases.execution.asking import form_of
+from releases.execution.snapshots import tree_of
+from releases.models import ActivityRun, Attempt, Comment, Evidence, SignOff, TaskRun
+from releases.reading.logs import Log, log_of
+from releases.reading.may import activity_may, is_named, names_held
+from releases.reading.tree import needs_of
+from releases.reading.values import Value, values_of
+
+
+@dataclass(slots=True)
+class TaskView:
+    """A task of the current attempt; `may` is whether the asker may say that it is done, or not done after all."""
+
+    id: str
+    name: str
+    groups: list[str]
+    required: bool
+    expected_seconds: float | None
+    done_at: datetime | None
+    done_by: str
+    may: bool
+
+
+@dataclass(slots=True)
+class FieldView:
+    """A field of the form; `value` is what was answered, or its default. `declaration` is as in the document."""
+
+    name: str
+    type: str
+    required: bool
+    declaration: Mapping[str, Any]
+    value: Any
+
+
+@dataclass(slots=True)
+class RuleView:
+    """An approval rule: who may sign for it, how many it needs, who has signed, how many are missing."""
+
+    names: list[str]
+    need: int
+    missing: int
+    signers: list[str]
+
+
+@dataclass(slots=True)
+class ActivityDetail:
+    """An activity run. Tasks, form, approval and evidence are those of the current attempt; `missing` says in words
+    what is still required; `may` names what the asker may do now (see `reading.may.activity_may`)."""
+
+    id: int
+    release: int
+    release_name: str
+    phase: int
+    phase_name: str
+    path: str
+    slug: str
+    name: str
+    kind: str
+    state: str
+    required: bool
+    partial: bool
+    owners: list[str]
+    needs: list[str]
+    item: Any
+    error: str
+    reason: str
+    opened_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    deadline_at: datetime | None
+    expires_at: datetime | None
+    inputs: list[Value]
+    outputs: dict[str, Any]
+    instructions: str
+    attempts: list[Attempt]
+    log: Log
+    tasks: list[TaskView]
+    form: list[FieldView]
+    approval: list[RuleView]
+    sign_offs: list[SignOff]
+    evidence_required: int
+    evidence: list[Evidence]
+    comments: list[Comment]
+    missing: list[str]
+    may: list[str]
+
+
+_COLUMNS = (
+    "path", "slug", "name", "kind", "state", "required", "partial", "item", "error", "reason", "opened_at",
+    "started_at", "finished_at", "deadline_at", "outputs",
+)  # fmt: skip
+
+
+def activity_detail(run: ActivityRun, actor: Actor) -> ActivityDetail:
+    """Return everything about an activity run, as far as `actor` is concerned.
+
+    `run` should come with its `release` and `phase`; the number of queries depends on nothing but its kind.
+    """
+    assert run.release.snapshot_id is not None
+    tree = tree_of(run.release.snapshot_id)
+    tasks = list(run.tasks.filter(attempt=run.attempt))
+    standings = people.standings_of(run.release_id, run)
+    sign_offs = list(run.sign_offs.all())
+    missing = people.missing_parts(run.release_id, run) if run.kind == "manual" and run.state == "waiting" else []
+    held = names_held(actor, run.release_id)
+    return ActivityDetail(
+        id=run.pk,
+        release=run.release_id,
+        release_name=str(run.release),
+        phase=run.phase_id,
+        phase_name=run.phase.name,
+        **{name: getattr(run, name) for name in _COLUMNS},
+        owners=run.phase.owners,
+        needs=needs_of(tree, run.node),
+        expires_at=_expiry(run),
+        inputs=values_of(tree.nodes[run.node].doc["inputs"], run.inputs, run.sources),
+        instructions=str(run.work.get("instructions") or ""),
+        attempts=list(run.attempts.all()),
+        log=log_of(run),
+        tasks=_tasks(actor, run, tasks, held),
+        form=_form(run),
+        approval=_rules(standings, sign_offs),
+        sign_offs=sign_offs,
+        evidence_required=int((run.work.get("evidence") or {}).get("required") or 0),
+        evidence=list(run.evidence.all()),
+        comments=list(run.comments.all()),
+        missing=missing,
+        may=activity_may(
+            actor,
+            run,
+            tasks=tasks,
+            standings=standings,
+            signed=_has_signed(actor, run, sign_offs),
+            missing=missing,
+            held=held,
+        ),
+    )
+
+
+def _expiry(run: ActivityRun) -> datetime | None:
+    at = (run.work.get("approval") or {}).get("expires_at") if run.state == "waiting" else None
+    return datetime.fromisoformat(at) if at else None
+
+
+def _tasks(actor: Actor, run: ActivityRun, tasks: Sequence[TaskRun], held: set[tuple[str, str]]) -> list[TaskView]:
+    open_to_change = run.state == "waiting"
+    decides = open_to_change and bool(tasks) and policy.may_decide(actor, run)
+    return [
+        TaskView(
+            id=task.slug,
+            name=task.name,
+            groups=task.groups,
+            required=task.required,
+            expected_seconds=task.expected_seconds,
+            done_at=task.done_at,
+            done_by=task.done_by_name,
+            may=open_to_change and (decides or is_named(held, task.groups)),
+        )
+        for task in tasks
+    ]
+
+
+def _form(run: ActivityRun) -> list[FieldView]:
+    return [
+        FieldView(
+            name=name,
+            type=str(declaration.get("type") or "string"),
+            required=bool(declaration.get("required")),
+            declaration=declaration,
+            value=run.outputs.get(name, declaration.get("default")),
+        )
+        for name, declaration in form_of(run.work).items()
+    ]
+
+
+def _rules(standings: Sequence[approval.Standing], sign_offs: Sequence[SignOff]) -> list[RuleView]:
+    names = {sign_off.user_id: sign_off.user_name for sign_off in sign_offs}
+    return [
+        RuleView(
+            names=people.rule_names(standing.rule),
+            need=standing.need,
+            missing=standing.missing,
+            signers=[names[user] for user in standing.signers],
+        )
+        for standing in standings
+    ]
+
+
+def _has_signed(actor: Actor, run: ActivityRun, sign_offs: Sequence[SignOff]) -> bool:
+    return any(
+        actor is not None and sign.user_id == actor.pk and sign.attempt == run.attempt and sign.void_at is None
+        for sign in sign_offs
+    )
