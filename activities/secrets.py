@@ -142,8 +142,8 @@ def _keys(texts: tuple[str, ...]) -> dict[bytes, AESGCM]:
     """The usable keys by id, the current one first."""
     if not texts or any(len(text) < SHORTEST_KEY for text in texts):
         raise SetUpFailed(
-            f"PILOTHOUSE_SECRET_KEYS must hold one or more keys of at least {SHORTEST_KEY} random characters, separated "
-            "by commas, the current one first.",
+            f"PILOTHOUSE_SECRET_KEYS must hold keys of at least {SHORTEST_KEY} random characters, separated by commas, "
+            "the current one first.",
             code="secret_keys",
         )
     return {_derive(text, b"id", KEY_ID): AESGCM(_derive(text, b"key", 32)) for text in texts}

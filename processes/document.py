@@ -8,7 +8,6 @@ refused: files larger than LARGEST, NUL characters.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -17,6 +16,8 @@ from typing import Any, NoReturn
 
 import yaml
 
+from activities.canonical import canonical as canonical
+from activities.canonical import digest as digest
 from config.errors import Fault, InvalidInput
 from processes.document_order import in_order
 
@@ -117,26 +118,6 @@ def dump(documents: Sequence[Mapping[str, Any]]) -> str:
         for document in documents
     ]
     return "---\n".join(parts)
-
-
-def canonical(document: Any) -> str:
-    """The one JSON text of a value: sorted keys, no spaces, no ASCII escapes; whole floats are written as integers."""
-    return json.dumps(_plain(document), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def digest(document: Any) -> str:
-    """The SHA-256 of the canonical JSON, in hexadecimal."""
-    return hashlib.sha256(canonical(document).encode()).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return int(value)
-    return value
 
 
 def _read_yaml(text: str) -> list[Any]:
