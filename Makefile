@@ -67,8 +67,10 @@ $(VENV)/.develops: requirements-dev.txt | $(VENV)/.made
 	@touch $@ $(VENV)/.runs
 
 chromium:
-	@command -v chromium chromium-browser google-chrome >/dev/null || \
-	if [ "$$(id -u)" = 0 ]; then $(INSTALL_CHROMIUM); \
-	elif sudo -n true 2>/dev/null; then sudo sh -c '$(INSTALL_CHROMIUM)'; fi || \
+	@for name in "$$CHROMIUM" chromium chromium-browser google-chrome; do \
+		if command -v "$$name" >/dev/null 2>&1; then exit 0; fi; \
+	done; \
+	if [ "$$(id -u)" = 0 ]; then as_root=env; elif sudo -n true 2>/dev/null; then as_root="sudo env"; else as_root=false; fi; \
+	echo "Installing Chromium for the browser tests ..."; \
+	{ $$as_root apt-get update -qq && $$as_root DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium >/dev/null; } || \
 	echo "Chromium could not be installed: the browser tests will not run." >&2
-INSTALL_CHROMIUM := echo "Installing Chromium ..."; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium >/dev/null
