@@ -5,7 +5,7 @@ PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3),python
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all:
-LAYERED := config calendar_app releases processes activities
+PACKAGES := config calendar_app releases processes activities
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format types imports migrations check bench lock clean chromium
@@ -28,7 +28,7 @@ format: $(VENV)/.develops  ## Mends style and format where a program can
 	@$(BIN)/ruff format .
 
 types: $(VENV)/.develops  ## Types
-	@$(BIN)/mypy $(LAYERED) tests manage.py
+	@$(BIN)/mypy $(PACKAGES) tests manage.py
 
 imports: $(VENV)/.develops  ## Who may import whom
 	@$(BIN)/lint-imports
