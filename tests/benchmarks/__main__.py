@@ -1,0 +1,90 @@
+"""`make bench`: how fast the engine is, beside bare Celery in the same minute on the same broker."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+from tests.benchmarks import stack
+from tests.benchmarks.marks import Marks, gaps, median, rate
+
+
+def main() -> None:
+    """Run the chosen workloads and print a line for each number."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", nargs="*", default=["chain", "throughput", "size"])
+    parser.add_argument("--releases", type=int, default=100)
+    chosen = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="pilothouse-bench-"))
+    marks = Marks(folder / "marks")
+    hold = stack.prepare()
+    try:
+        with stack.workers("config.celery", folder / "engine.log"), stack.workers("tests.benchmarks.bare", folder / "bare.log"):
+            _warm(marks)
+            if "chain" in chosen.what:
+                chain(marks)
+            if "throughput" in chosen.what:
+                throughput(marks, chosen.releases)
+            if "size" in chosen.what:
+                size(marks)
+    finally:
+        hold.release()
+
+
+def _warm(marks: Marks) -> None:
+    from tests.benchmarks import bare, shapes  # noqa: PLC0415 - Django has only now been set up
+
+    bare.send_release(0)
+    marks.wait(40, 60)
+    marks.reset()
+    stack.start(stack.publish(shapes.forty()))
+    marks.wait(40, 60)
+
+
+def chain(marks: Marks) -> None:
+    """The gap between one activity's end and the next one's start, in a chain of 50."""
+    from tests.benchmarks import bare, shapes  # noqa: PLC0415
+
+    revision = stack.publish(shapes.chained(50))
+    marks.reset()
+    bare.send_chain(50)
+    theirs = median(gaps(marks.wait(50, 60)))
+    marks.reset()
+    stack.start(revision)
+    ours = median(gaps(marks.wait(50, 60)))
+    print(f"gap in a chain of 50: {ours:.2f} ms, bare Celery {theirs:.2f} ms, ratio {theirs / ours:.2f}")
+
+
+def throughput(marks: Marks, releases: int) -> None:
+    """Activities a second for many releases of 8 phases x 5 activities, from the first start to the last end."""
+    from tests.benchmarks import bare, shapes  # noqa: PLC0415
+
+    revision = stack.publish(shapes.forty())
+    marks.reset()
+    since = time.time_ns()
+    for run in range(releases):
+        bare.send_release(run)
+    theirs = rate(marks.wait(40 * releases, 600), since)
+    marks.reset()
+    since = time.time_ns()
+    for _ in range(releases):
+        stack.start(revision)
+    ours = rate(marks.wait(40 * releases, 600), since)
+    print(f"{releases} releases x 40: {ours:.0f}/s, bare Celery {theirs:.0f}/s, ratio {ours / theirs:.2f}")
+
+
+def size(marks: Marks) -> None:
+    """The gap in releases of different sizes: a chain, and the last tenth of a wide phase."""
+    from tests.benchmarks import shapes  # noqa: PLC0415
+
+    for length in (10, 100, 1000):
+        revision = stack.publish(shapes.chained(length))
+        marks.reset()
+        stack.start(revision)
+        print(f"chain of {length}: median gap {median(gaps(marks.wait(length, 300))):.2f} ms")
+
+
+if __name__ == "__main__":
+    main()
