@@ -16,7 +16,7 @@ from tests.local_commands import until
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[LocalRunner]:
     """A spool of its own; whatever a test leaves running is stopped."""
-    runner = LocalRunner(tmp_path / "spool", enabled=True, claim_within=1.0)
+    runner = LocalRunner(tmp_path / "spool", enabled=True)
     yield runner
     runner.stop(runner.running())
     until(lambda: not runner.running())

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,7 @@ def test_a_starter_killed_at_any_moment_and_repeated_gives_one_effect(
 
 
 def test_a_start_that_never_got_to_its_wrapper_is_lost_and_then_forbidden(runner: LocalRunner, tmp_path: Path) -> None:
+    runner = replace(runner, claim_within=1.0)
     wanted = order("touch", str(tmp_path / "effect"))
     (runner.spool / "7-1").mkdir(parents=True)
     assert runner.look(wanted, "7-1", 0).status == "running"
