@@ -25,9 +25,10 @@ LARGEST = 1_000_000
 DEEPEST = 40
 
 _HALF = re.compile("[\ud800-\udfff]")
+_ODD = re.compile("[\x01-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 _BOOL = re.compile(r"^(?:true|false)$")
 _NULL = re.compile(r"^(?:~|null|)$")
-_INT = re.compile(r"^[-+]?(?:0|[1-9][0-9]{0,17})$")
+_INT = re.compile(r"^[-+]?(?:0|[1-9][0-9]{0,4000})$")
 _FLOAT = re.compile(r"^[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+(?:[eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)$")
 _RESOLVERS = [
     ("bool", _BOOL, "tf"),
@@ -80,7 +81,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    style = '"' if _ODD.search(text) else "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 for _name, _pattern, _first in _RESOLVERS:
@@ -100,7 +102,7 @@ def load(text: str) -> list[dict[str, Any]]:
     read = _read_json(text)
     if read is None:
         read = _read_yaml(text)
-    _check(read, 0)
+    refuse_unstorable(read)
     faults = [
         Fault(f"document {at + 1}", "A document must be a mapping that starts with 'kind:'.")
         for at, document in enumerate(read)
@@ -144,8 +146,8 @@ def _read_json(text: str) -> list[Any] | None:
     return found if isinstance(found, list) else [found]
 
 
-def _check(value: Any, depth: int) -> None:
-    """Refuses what the database cannot store: too deep nesting, NUL and half characters, numbers without end."""
+def refuse_unstorable(value: Any, depth: int = 0) -> None:
+    """Raises InvalidInput for what cannot be stored: too deep nesting, NUL and half characters, numbers without end."""
     if depth > DEEPEST + 2:
         raise InvalidInput([Fault("", f"Values are nested more than {DEEPEST} deep.")])
     if isinstance(value, str) and ("\0" in value or _HALF.search(value)):
@@ -156,10 +158,10 @@ def _check(value: Any, depth: int) -> None:
         raise InvalidInput([Fault("", "A whole number is too large.", "Put it in quotes if it is a name.")])
     if isinstance(value, dict):
         for inner in (*value, *value.values()):
-            _check(inner, depth + 1)
+            refuse_unstorable(inner, depth + 1)
     if isinstance(value, list):
         for inner in value:
-            _check(inner, depth + 1)
+            refuse_unstorable(inner, depth + 1)
 
 
 def _json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -64,7 +64,8 @@ def to_text(length: timedelta) -> str:
 def _from_text(text: str) -> timedelta:
     if not _WHOLE.fullmatch(text):
         raise InvalidInput([Fault("", f"'{text[:60]}' is not a duration.", CURE)])
-    return timedelta(milliseconds=sum(float(count) * _UNITS[unit] for count, unit in _PART.findall(text)))
+    length = sum(float(count) * _UNITS[unit] for count, unit in _PART.findall(text))
+    return timedelta(milliseconds=min(length, 2 * LONGEST / timedelta(milliseconds=1)))
 
 
 def _bounded(length: timedelta, text: str) -> timedelta:

@@ -32,7 +32,7 @@ __all__ = ["evaluate", "evaluate_one", "is_expression", "matches", "references",
 
 MOST_GROWTH = 1000
 _ABSENT = object()
-_NOISE = re.compile(r"^<input>:-?\d+:-?\d+: | \(in container '.*'\)| \[[A-Z_]+\]$|, expecting .*| expecting \{.*")
+_NOISE = re.compile(r"^<input>:-?\d+:-?\d+: | \(in container '.*'\)| \[[A-Z_]+\]$| expecting .*")
 _KINDS = {"duration": cel.Type.DURATION, "moment": cel.Type.TIMESTAMP, "any": cel.Type.DYN}
 
 
@@ -174,7 +174,9 @@ def _look_up(path: tuple[str, ...], context: Mapping[str, Any], plan: Prepared) 
 
 
 def _as_json(value: Any, source: str) -> Any:
-    if value is None or isinstance(value, (bool, int, str)):
+    if isinstance(value, str):
+        return _storable(value, source)
+    if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, float):
         if value != value or value in (float("inf"), float("-inf")):
@@ -191,6 +193,12 @@ def _as_json(value: Any, source: str) -> Any:
     if isinstance(value, list):
         return [_as_json(inner, source) for inner in value]
     raise ExpressionFailed(f"{_shown(source)} gives a {type(value).__name__}, which has no place in a document.")
+
+
+def _storable(text: str, source: str) -> str:
+    if "\0" in text or len(text) > expressions_functions.LONGEST_TEXT:
+        raise ExpressionFailed(f"{_shown(source)} gives a text that is too long or cannot be stored.")
+    return text
 
 
 def _refuse_growth(sequence: tuple[Token, ...], source: str) -> None:

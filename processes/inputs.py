@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import jsonschema
 from referencing import Registry
 
 from config.errors import ExpressionFailed, Fault, InvalidInput
 from processes import durations, expressions
+from processes.document import refuse_unstorable
 from processes.inputs_schema import FORMATS, json_schema, schema_of
-from processes.schema_words import faults_of
+from processes.schema_words import did_you_mean, faults_of
 
 __all__ = ["Resolution", "coerce_text", "declaration_type", "json_schema", "resolve", "settle", "typed", "validate"]
 
@@ -38,7 +39,7 @@ def validate(declarations: Declarations, values: Mapping[str, Any]) -> tuple[dic
     """The values made canonical (missing optional ones left out), and every fault; fault paths are input names."""
     clean: dict[str, Any] = {}
     faults = [
-        Fault(name, f"There is no input '{name}'.", _one_of(declarations))
+        Fault(name, f"There is no input '{name}'.", did_you_mean(name, declarations, _listed(declarations)))
         for name in values
         if name not in declarations
     ]
@@ -57,6 +58,10 @@ def validate(declarations: Declarations, values: Mapping[str, Any]) -> tuple[dic
 
 def validate_value(declaration: Mapping[str, Any], value: Any, path: str) -> tuple[Any, list[Fault]]:
     """One value made canonical, and its faults; `path` names the value in them."""
+    try:
+        refuse_unstorable(value)
+    except InvalidInput as refused:
+        return value, [Fault(path, fault.message, fault.cure) for fault in refused.faults]
     found = _canonical(declaration, value)
     validator = jsonschema.Draft202012Validator(schema_of(declaration), registry=Registry(), format_checker=FORMATS)
     faults = faults_of(validator, found, path)
@@ -73,7 +78,7 @@ def coerce_text(declaration: Mapping[str, Any], text: str) -> Any:
     kind, stripped = declaration_type(declaration), text.strip()
     try:
         value = _from_text(kind, text if kind in TEXTS else stripped, declaration)
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, RecursionError) as error:
         raise InvalidInput([Fault("", f"'{text[:60]}' cannot be read as {kind}.")]) from error
     found, faults = validate_value(declaration, value, "")
     if faults:
@@ -174,11 +179,15 @@ def _from_text(kind: str, text: str, declaration: Mapping[str, Any]) -> Any:
 
 def _structure(kind: str, text: str, declaration: Mapping[str, Any]) -> Any:
     if kind == "object" or text.startswith("["):
-        return json.loads(text)
+        return json.loads(text, parse_constant=_no_number)
     items = declaration.get("items", "string")
     inner = {"type": items} if isinstance(items, str) else items
     parts = [part.strip() for part in text.replace(",", "\n").splitlines()]
     return [_from_text(declaration_type(inner), part, inner) for part in parts if part]
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(name)
 
 
 def _pattern_complaint(declaration: Mapping[str, Any], value: Any) -> str:
@@ -186,9 +195,9 @@ def _pattern_complaint(declaration: Mapping[str, Any], value: Any) -> str:
     if not isinstance(pattern, str) or not isinstance(value, str):
         return ""
     try:
-        return "" if expressions.matches(value, pattern) else f"'{value[:60]}' does not match the pattern {pattern}"
+        return "" if expressions.matches(value, pattern) else f"'{value[:60]}' does not match the pattern {pattern}."
     except ExpressionFailed:
-        return f"the pattern {pattern} is not a valid regular expression"
+        return f"the pattern {pattern} is not a valid regular expression."
 
 
 def _range_complaint(declaration: Mapping[str, Any], value: Any) -> str:
@@ -209,5 +218,5 @@ def _range_complaint(declaration: Mapping[str, Any], value: Any) -> str:
     return ""
 
 
-def _one_of(declarations: Declarations) -> str:
+def _listed(declarations: Declarations) -> str:
     return f"The inputs are: {', '.join(declarations)}." if declarations else "There are no inputs here."

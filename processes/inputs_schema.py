@@ -24,7 +24,7 @@ FORMATS = jsonschema.FormatChecker(formats=())
 
 _SECRET = {
     "type": "object",
-    "properties": {"secret": {"type": "string", "pattern": SLUG}},
+    "properties": {"secret": {"type": "string", "pattern": SLUG, "x-secret": True}},
     "required": ["secret"],
     "additionalProperties": False,
 }

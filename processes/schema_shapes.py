@@ -22,7 +22,7 @@ ANYTHING: Schema = {}
 FREE: Schema = {"type": "object"}
 SECRET: Schema = {
     "type": "object",
-    "properties": {"secret": SLUG},
+    "properties": {"secret": {**SLUG, "x-secret": True}},
     "required": ["secret"],
     "additionalProperties": False,
 }

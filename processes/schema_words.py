@@ -57,6 +57,9 @@ def _faults(error: ValidationError, path: str) -> Iterator[Fault]:
     if "propertyNames" in error.absolute_schema_path:
         yield from _key(error, place)
         return
+    if "x-secret" in _schema(error):
+        yield _secret(place)
+        return
     explain = _EXPLAIN.get(str(error.validator))
     if explain is None:
         yield Fault(place, f"{_field(place)} is not allowed here.")
@@ -69,9 +72,14 @@ def _type(error: ValidationError, place: str) -> Iterator[Fault]:
     words = " or ".join(WORDS[word] for word in wanted)
     cure = "Put it in quotes." if "string" in wanted and isinstance(error.instance, (int, float)) else ""
     if wanted == ["object"] and "secret" in _schema(error).get("properties", ()):
-        yield Fault(place, f"{_field(place)} must be a reference to a secret.", "Write {secret: name-of-the-secret}.")
+        yield _secret(place)
         return
     yield Fault(place, f"{_field(place)} must be {words}, not {_shown(error.instance)}.", cure)
+
+
+def _secret(place: str) -> Fault:
+    """The one fault of every wrong secret, which shows nothing of what was given: it may be the value itself."""
+    return Fault(place, f"{_field(place)} must be a reference to a secret.", "Write {secret: name-of-the-secret}.")
 
 
 def _required(error: ValidationError, place: str) -> Iterator[Fault]:
