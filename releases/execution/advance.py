@@ -29,6 +29,12 @@ def advance(locked: Locked, touched: Iterable[Key]) -> None:
         waiting = [move.key for move in moves]
 
 
+def look_ahead(locked: Locked, key: Key) -> None:
+    """Load, in one statement, run `key` and what planning will want to know if it succeeds."""
+    wanted = engine.reads(locked.tree, {key: engine.Known("succeeded", opened=True)}, [key])
+    locked.load([key, *wanted.runs], [tally for tally in wanted.tallies if locked.tree[tally].is_phase])
+
+
 def advance_all(locked: Locked) -> None:
     """The same for every run of the release: finds whatever a lost wake-up has left undone."""
     locked.load_all()

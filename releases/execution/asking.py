@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from processes.inputs import Declarations
+from processes import durations
+from releases.execution.artifacts import record_artifacts
 from releases.execution.locked import Locked, Run
-from releases.models import TaskRun
+from releases.execution.signing import form_of, missing_parts, rule_names, standings_of, terms_of
+from releases.execution.taking_part import take_part
+from releases.models import ActivityRun, TaskRun
+
+__all__ = ["expire", "form_of", "open_manual", "reject"]
 
 
 def open_manual(locked: Locked, run: Run, work: dict[str, Any], *, attempt: int) -> dict[str, Any]:
     """Make the tasks of a manual activity; return its columns: what is asked, and when nobody's answer is a decision."""
+    tasks = [{**task, "groups": task["groups"] or run.node.doc["owners"]} for task in work.get("tasks") or []]
     TaskRun.objects.bulk_create(
         TaskRun(
             activity_run_id=run.id,
@@ -21,76 +25,81 @@ def open_manual(locked: Locked, run: Run, work: dict[str, Any], *, attempt: int)
             slug=task["id"],
             name=task["name"],
             position=position,
-            groups=task["groups"] or run.node.doc["owners"],
+            groups=task["groups"],
             required=task["required"],
-            expected_seconds=task["expected_duration"],
+            expected_seconds=None
+            if task["expected_duration"] is None
+            else durations.seconds(task["expected_duration"]),
         )
-        for position, task in enumerate(work.get("tasks") or [])
+        for position, task in enumerate(tasks)
     )
-    approval = work.get("approval")
-    expires = approval.get("expires_in") if approval else None
+    approval = terms_of(work)
+    asked = [*(task["groups"] for task in tasks), *(rule_names(rule) for rule in approval.get("rules") or [])]
+    take_part(locked.id, [name for names in asked for name in names])
+    expires = approval.get("expires_in")
     if expires is None:
         return {"work": work}
-    at = locked.now + timedelta(seconds=float(expires))
+    at = locked.now + timedelta(seconds=durations.seconds(expires))
     return {"work": {**work, "approval": {**approval, "expires_at": at.isoformat()}}, "next_look_at": at}
 
 
 def expire(locked: Locked, run: Run, work: dict[str, Any]) -> None:
-    """Do what the approval says should happen when nobody has decided in time (product, section 5)."""
-    approval = work.get("approval") or {}
+    """Do what the approval says should happen when nobody has decided in time (product, section 5).
+
+    An approval that has all its sign-offs by then does not expire, even if the activity still waits for something else.
+    """
+    approval = terms_of(work)
     if "expires_at" not in approval or datetime.fromisoformat(approval["expires_at"]) > locked.now:
+        return
+    row = ActivityRun.objects.get(pk=run.id)
+    if not any(standing.missing for standing in standings_of(locked.id, row)):
+        locked.change(run, next_look_at=row.deadline_at)
         return
     on_expiry = approval.get("on_expiry", "reject")
     locked.event(run, "sign_off.expired", after={"on_expiry": on_expiry})
     if on_expiry == "approve":
-        locked.move(run, "succeeded", outputs={"decision": "approved"}, reason="nobody decided in time")
+        _grant(locked, run, row)
     elif on_expiry == "skip":
         locked.move(run, "skipped", reason="nobody decided in time")
     elif on_expiry == "escalate":
-        _escalate(locked, run, work, approval)
+        _escalate(locked, run, row)
     else:
-        reject(locked, run, approval, "nobody decided in time")
+        reject(locked, run, row, "nobody decided in time")
 
 
-def _escalate(locked: Locked, run: Run, work: dict[str, Any], approval: dict[str, Any]) -> None:
+def _grant(locked: Locked, run: Run, row: ActivityRun) -> None:
+    """Count the activity as approved; it succeeds unless something else is still open in it."""
+    row.work = {**row.work, "approval": {**_unexpiring(row), "granted": True}}
+    if missing_parts(locked.id, row):
+        locked.change(run, work=row.work, next_look_at=row.deadline_at)
+        return
+    outputs = {**row.outputs, "decision": "approved"}
+    locked.move(run, "succeeded", work=row.work, outputs=outputs, reason="nobody decided in time")
+    record_artifacts(locked, run)
+
+
+def _escalate(locked: Locked, run: Run, row: ActivityRun) -> None:
     """Let the group it escalates to sign for every rule as well; it does not expire again."""
+    approval = _unexpiring(row)
     group = str(approval["escalate_to"])
-    kept = {key: value for key, value in approval.items() if key != "expires_at"}
     rules = [{**rule, "or": [*rule.get("or", []), group]} for rule in approval["rules"]]
-    locked.change(run, work={**work, "approval": {**kept, "rules": rules, "escalated": True}}, next_look_at=None)
+    work = {**row.work, "approval": {**approval, "rules": rules, "escalated": True}}
+    locked.change(run, work=work, next_look_at=row.deadline_at)
     locked.event(run, "sign_off.escalated", after={"to": group})
+    take_part(locked.id, [group])
 
 
-def reject(locked: Locked, run: Run, approval: dict[str, Any], reason: str) -> None:
+def _unexpiring(row: ActivityRun) -> dict[str, Any]:
+    return {key: value for key, value in terms_of(row.work).items() if key != "expires_at"}
+
+
+def reject(locked: Locked, run: Run, row: ActivityRun, reason: str) -> None:
     """Do what the approval says a rejection does: hold (the default), fail, or continue with the decision as output."""
-    on_reject = approval.get("on_reject", "hold")
+    on_reject = terms_of(row.work).get("on_reject", "hold")
+    outputs = {**row.outputs, "decision": "rejected"}
     if on_reject == "continue":
-        locked.move(run, "succeeded", outputs={"decision": "rejected"}, reason=reason)
+        locked.move(run, "succeeded", outputs=outputs, reason=reason)
+        record_artifacts(locked, run)
         return
     to = "failed" if on_reject == "fail" else "on_hold"
-    columns = {"outputs": {"decision": "rejected"}, "error": f"Rejected: {reason}", "next_look_at": None}
-    locked.move(run, to, reason=f"Rejected: {reason}", **columns)
-
-
-def signed_content(
-    work: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Any], revision: str, artifacts: list[Any]
-) -> dict[str, Any]:
-    """Return what a person who signs has seen: the sign-off is void as soon as any of it changes."""
-    return {
-        "revision": revision,
-        "inputs": inputs,
-        "instructions": work.get("instructions", ""),
-        "answers": outputs,
-        "artifacts": artifacts,
-    }
-
-
-def content_digest(content: dict[str, Any]) -> str:
-    """Return the SHA-256 of canonical JSON."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def form_of(work: dict[str, Any]) -> Declarations:
-    """Return the declarations of the form's fields."""
-    form: Declarations = work.get("form") or {}
-    return form
+    locked.move(run, to, reason=f"Rejected: {reason}", outputs=outputs, error=f"Rejected: {reason}", next_look_at=None)

@@ -25,15 +25,18 @@ from config.errors import InvalidInput, RunnerError, RunnerUnavailable
 from config.trail import MACHINE
 from releases import engine, queue
 from releases.execution import asking, orders, rows
-from releases.execution.advance import advance
+from releases.execution.advance import advance, look_ahead
 from releases.execution.artifacts import record_artifacts
 from releases.execution.locked import Locked, Run, lock_release
 from releases.execution.opening import RESEND, fail_run
 from releases.execution.results import read_outputs
 from releases.models import Attempt
+from releases.tree import Key
 
 #: How long a claimed attempt may go without an answer to its start before somebody else looks after it.
 LEASE = timedelta(seconds=30)
+#: How long after its timeout an attempt is ended from here, if its engine has not done so itself.
+GRACE = timedelta(seconds=10)
 #: A look this soon is sent as a message of its own; a later one is left to the tick.
 SOON = 2.0
 
@@ -41,9 +44,9 @@ _CLAIM = """
     WITH r AS (SELECT id, snapshot_id FROM releases_release WHERE id = %(release)s AND state = 'running'
                   FOR NO KEY UPDATE),
          a AS (UPDATE releases_activityrun SET state = 'running', started_at = %(now)s, next_look_at = %(look)s,
-                      deadline_at = %(now)s + make_interval(secs => (work->>'timeout')::float)
+                      deadline_at = %(now)s + make_interval(secs => (work->>'timeout')::float) + %(grace)s
                 WHERE id = %(run)s AND release_id = (SELECT id FROM r) AND state = 'queued' AND attempt = %(attempt)s
-            RETURNING id, path, attempt, inputs, work),
+            RETURNING id, path, attempt, inputs, work, node, items),
          t AS (INSERT INTO releases_attempt (activity_run_id, number, status, inputs, outputs, error, reference, link,
                                              looks, started_at, work)
                SELECT id, attempt, 'running', inputs, '{}', '', '', '', 0, %(now)s, work FROM a),
@@ -51,7 +54,7 @@ _CLAIM = """
                                          before, after, reason, request_id)
                SELECT %(now)s, %(machine)s, 'activity.started', 'activityrun', id, left(path, 500), %(release)s,
                       '{"state": "queued"}', jsonb_build_object('state', 'running', 'attempt', attempt), '', '' FROM a)
-    SELECT work FROM a"""
+    SELECT node, items, work FROM a"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +64,24 @@ class Claim:
     release_id: int
     run_id: int
     attempt: int
+    run_key: Key
     work: dict[str, Any]
+    started_at: datetime
 
     @property
     def key(self) -> str:
         """The idempotency key of the attempt."""
-        return f"{self.run_id}-{self.attempt}"
+        return orders.key_of(self.run_id, self.attempt, self.started_at)
 
 
 def claim(release_id: int, run_id: int, attempt: int, *, now: datetime) -> Claim | None:
     """Commit that an attempt has started; None if it is not this worker's to start (any more)."""
     parameters = {"release": release_id, "run": run_id, "attempt": attempt, "now": now, "look": now + LEASE}
-    found = rows.fetch(_CLAIM, {**parameters, "machine": MACHINE})
-    return Claim(release_id, run_id, attempt, rows.decoded(found[0][0])) if found else None
+    found = rows.fetch(_CLAIM, {**parameters, "machine": MACHINE, "grace": GRACE})
+    if not found:
+        return None
+    node, items, work = found[0]
+    return Claim(release_id, run_id, attempt, Key(node, items), rows.decoded(work), now)
 
 
 def carry_out(release_id: int, run_id: int, attempt: int) -> None:
@@ -86,12 +94,16 @@ def carry_out(release_id: int, run_id: int, attempt: int) -> None:
 
 def start(claimed: Claim) -> Outcome:
     """Call the runner; what cannot be asked or is refused becomes an outcome too."""
-    return _ask(claimed, lambda runner, order: runner.start(order))
+    return _ask(claimed, orders.prepare, lambda runner, order: runner.start(order))
 
 
-def _ask(claimed: Claim, call: Callable[[Runner, Order], Outcome]) -> Outcome:
+def _ask(
+    claimed: Claim,
+    prepare: Callable[[str, dict[str, Any]], tuple[Runner, Order]],
+    call: Callable[[Runner, Order], Outcome],
+) -> Outcome:
     try:
-        runner, order = orders.prepare(claimed.key, claimed.work)
+        runner, order = prepare(claimed.key, claimed.work)
         return call(runner, order)
     except RunnerUnavailable as error:
         return Outcome("running", error=error.message, look_in=LEASE.total_seconds())
@@ -103,7 +115,7 @@ def look(release_id: int, run_id: int, attempt: int) -> None:
     """Ask the runner how a running attempt stands, enforce its deadline, and record the answer."""
     now = timezone.now()
     found = rows.fetch(
-        """SELECT a.work, a.deadline_at, t.reference, coalesce(l.offset, 0)
+        """SELECT a.node, a.items, a.work, t.started_at, a.deadline_at, t.reference, coalesce(l.offset, 0)
              FROM releases_activityrun a JOIN releases_attempt t ON t.activity_run_id = a.id AND t.number = a.attempt
              LEFT JOIN releases_attemptlog l ON l.attempt_id = t.id
             WHERE a.id = %s AND a.attempt = %s AND a.state = 'running'""",
@@ -111,12 +123,12 @@ def look(release_id: int, run_id: int, attempt: int) -> None:
     )
     if not found:
         return
-    work, deadline, reference, offset = found[0]
-    claimed = Claim(release_id, run_id, attempt, rows.decoded(work))
+    node, items, work, started_at, deadline, reference, offset = found[0]
+    claimed = Claim(release_id, run_id, attempt, Key(node, items), rows.decoded(work), started_at)
     if not reference and (deadline is None or now < deadline):
         outcome = start(claimed)
     else:
-        outcome = _ask(claimed, lambda runner, order: runner.look(order, reference, offset))
+        outcome = _ask(claimed, orders.prepare_look, lambda runner, order: runner.look(order, reference, offset))
         if deadline is not None and now >= deadline and not outcome.is_over:
             outcome = _time_out(claimed, reference, outcome)
     record(claimed, outcome, now=timezone.now(), take_next=False)
@@ -124,12 +136,13 @@ def look(release_id: int, run_id: int, attempt: int) -> None:
 
 def _time_out(claimed: Claim, reference: str, last: Outcome) -> Outcome:
     cancel(claimed.key, claimed.work, reference)
-    return Outcome("timed_out", reference, last.link, error="It took longer than its timeout.", log=last.log)
+    error = "It took longer than its timeout."
+    return Outcome("timed_out", reference, last.link, error=error, log=last.log, log_offset=last.log_offset)
 
 
 def cancel(key: str, work: dict[str, Any], reference: str) -> None:
     """Ask the runner to end an attempt. Raises RunnerUnavailable if it should be asked again."""
-    runner, order = orders.prepare(key, work)
+    runner, order = orders.prepare_look(key, work)
     runner.cancel(order, reference)
 
 
@@ -138,7 +151,7 @@ def cancel_attempt(attempt_id: int, *, now: datetime) -> None:
     attempt = Attempt.objects.select_related("activity_run").filter(pk=attempt_id, cancel_at__isnull=False).first()
     if attempt is None:
         return
-    key = f"{attempt.activity_run_id}-{attempt.number}"
+    key = orders.key_of(attempt.activity_run_id, attempt.number, attempt.started_at)
     error = "Cancelled, since its activity was stopped."
     try:
         cancel(key, attempt.work, attempt.reference)
@@ -156,8 +169,9 @@ def record(claimed: Claim, outcome: Outcome, *, now: datetime, take_next: bool =
     An answer whose attempt is no longer the running one changes nothing.
     """
     with lock_release(claimed.release_id, now=now) as locked:
-        run = locked.load_activity(claimed.run_id)
-        if run is None or run.state != "running" or run.attempt != claimed.attempt:
+        look_ahead(locked, claimed.run_key)
+        run = locked.runs[claimed.run_key]
+        if run.state != "running" or run.attempt != claimed.attempt:
             return None
         orders.write_attempt(claimed, outcome, now)
         if not outcome.is_over:
@@ -200,11 +214,16 @@ def _settle(locked: Locked, run: Run, claimed: Claim, outcome: Outcome) -> None:
 
 def _take(locked: Locked) -> Claim | None:
     """Start the first activity that has become ready in the same commit, instead of sending a message about it."""
-    if not locked.to_start or locked.state != "running":
+    run = next((run for run in locked.to_start if "work" in locked.pending(run)), None)
+    if run is None or locked.state != "running":
         return None
-    run = locked.to_start.pop(0)
-    locked.flush()
-    return claim(locked.id, run.id, run.attempt, now=locked.now)
+    locked.to_start.remove(run)
+    work = locked.pending(run)["work"]
+    limit = work.get("timeout")
+    deadline = None if limit is None else locked.now + timedelta(seconds=limit) + GRACE
+    locked.move(run, "running", started_at=locked.now, next_look_at=locked.now + LEASE, deadline_at=deadline)
+    locked.begin_attempt(run)
+    return Claim(locked.id, run.id, run.attempt, run.key, work, locked.now)
 
 
 def due(release_id: int, run_id: int, *, now: datetime) -> None:

@@ -18,7 +18,7 @@ from django.db import transaction
 
 from config.errors import NotFound
 from config.trail import Actor, actor_name, record, request_id
-from releases import queue, states
+from releases import engine, queue, states
 from releases.engine import Known, Picture, Tally
 from releases.execution import rows
 from releases.execution.snapshots import tree_of
@@ -32,16 +32,20 @@ _TABLES = {"phase": "releases_phaserun", "activity": "releases_activityrun"}
 class Run:
     """One loaded run: what the engine knows of it, and its row's id."""
 
-    __slots__ = ("attempt", "count", "id", "key", "node", "opened", "state", "tries")
+    __slots__ = ("attempt", "count", "id", "key", "node", "opened", "partial", "state", "tries")
 
     def __init__(self, key: Key, node: Node, row: rows.RunRow) -> None:
-        self.key, self.node, self.id = key, node, row.id
+        self.key, self.node, self.id, self.partial = key, node, row.id, False
         self.state, self.opened, self.count, self.attempt, self.tries = row[3:]
 
     @property
     def what(self) -> str:
         """Which table of moves it obeys."""
         return "phase" if self.node.is_phase else "activity"
+
+    def grade(self, state: str) -> Tally:
+        """Return what it adds to its container's tally in a state that is not settled, or has just become so."""
+        return engine.grade(state, self.node.required, self.partial)
 
 
 class Locked:
@@ -56,6 +60,10 @@ class Locked:
         self._facts: dict[str, Any] | None = None
         self._changes: dict[str, dict[int, dict[str, Any]]] = {"phase": {}, "activity": {}}
         self._events: list[rows.EventRow] = []
+        self._begun: list[Run] = []
+        self._tallies: dict[Key, Tally] = {}
+        self._stored: dict[Key, str] = {}
+        self._stale = False
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -65,13 +73,33 @@ class Locked:
         return self._facts
 
     # Reading ----------------------------------------------------------------------------------------------------------
-    def load(self, keys: Iterable[Key]) -> None:
-        """Load the runs named by `keys` that are not loaded yet."""
+    def load(self, keys: Iterable[Key], tallies: Iterable[Key] = ()) -> None:
+        """Load the runs named by `keys` and the tallies of the containers named by `tallies`, as far as need be."""
         wanted = [key for key in keys if key not in self.runs and key != ROOT]
         phases = [key for key in wanted if self.tree[key].is_phase]
         activities = [key for key in wanted if not self.tree[key].is_phase]
-        if wanted:
-            self._keep(rows.load_runs(self.id, activities, phases))
+        counted = [key for key in tallies if key not in self._tallies]
+        if counted and self._stale:
+            self.flush()
+        loaded = rows.load(self.id, activities, phases, [key for key in counted if self.tree[key].is_phase])
+        self._keep(loaded.runs)
+        found = dict(loaded.tallies)
+        for key in counted:
+            if not self.tree[key].is_phase:
+                found.update(self._load_tally(key))
+            self._tallies[key] = self._with_changes(key, found.get(key, Tally()))
+
+    def _load_tally(self, key: Key) -> dict[Key, Tally]:
+        row_id = self.id if key == ROOT else self.runs[key].id
+        return {key: tally for tally in rows.load_tallies(self.tree[key].kind, [row_id]).values()}
+
+    def _with_changes(self, container: Key, stored: Tally) -> Tally:
+        """Return a stored tally as it is with the changes that are not written yet."""
+        for key, state in self._stored.items():
+            if self.tree.parent(key) == container:
+                run = self.runs[key]
+                stored = _shift(stored, run.grade(state), run.grade(run.state))
+        return stored
 
     def load_all(self) -> None:
         """Load every run of the release."""
@@ -106,16 +134,9 @@ class Locked:
 
     def picture(self, tallies: Iterable[Key]) -> Picture:
         """Return the engine's picture, with the tallies of the given containers as they stand after all changes."""
-        self.flush()
-        by_kind: dict[str, dict[int, Key]] = {}
-        for key in tallies:
-            row_id = self.id if key == ROOT else self.runs[key].id
-            by_kind.setdefault(self.tree[key].kind, {})[row_id] = key
-        found: dict[Key, Tally] = {}
-        for kind, keys in by_kind.items():
-            loaded = rows.load_tallies(kind, list(keys))
-            found.update({key: loaded.get(row_id, Tally()) for row_id, key in keys.items()})
-        return Picture(self.tree, self.known(), found, starts=self.state == "running")
+        wanted = list(tallies)
+        self.load((), wanted)
+        return Picture(self.tree, self.known(), {key: self._tallies[key] for key in wanted}, self.state == "running")
 
     # Writing ----------------------------------------------------------------------------------------------------------
     def move(self, run: Run, to: str, *, reason: str = "", verb: str = "", **columns: Any) -> None:
@@ -128,7 +149,8 @@ class Locked:
                 columns.setdefault("next_look_at", None)
         elif run.state in SETTLED:
             columns["finished_at"] = None
-        before, run.state = run.state, to
+        before = run.state
+        self._count(run, to, partial=bool(columns.get("partial")))
         for name in ("attempt", "tries"):
             if name in columns:
                 setattr(run, name, columns[name])
@@ -138,6 +160,26 @@ class Locked:
         self.change(run, **columns)
         after = {"state": to, "attempt": run.attempt} if run.attempt else {"state": to}
         self.event(run, verb or _verb(run.what, to), {"state": before}, after, reason)
+
+    def _count(self, run: Run, to: str, *, partial: bool) -> None:
+        """Set the state of a run, and keep its container's tally true."""
+        container = self.tree.parent(run.key)
+        self._stored.setdefault(run.key, run.state)
+        before = run.grade(run.state)
+        if run.state in SETTLED:
+            self._stale = True
+            self._tallies.pop(container or ROOT, None)
+        run.state, run.partial = to, partial
+        if container in self._tallies:
+            self._tallies[container] = _shift(self._tallies[container], before, run.grade(to))
+
+    def begin_attempt(self, run: Run) -> None:
+        """Write the row of the attempt that starts with this commit."""
+        self._begun.append(run)
+
+    def pending(self, run: Run) -> dict[str, Any]:
+        """Return the columns of a run that are not written yet."""
+        return self._changes[run.what].get(run.id, {})
 
     def change(self, run: Run, **columns: Any) -> None:
         """Write columns of a run's row that are not its state."""
@@ -193,21 +235,35 @@ class Locked:
             )
 
     def flush(self) -> None:
-        """Write what has changed so far and its events."""
-        for what, changes in self._changes.items():
-            if changes:
+        """Write what has changed so far and its events, together."""
+        if not (self._events or any(self._changes.values())):
+            return
+        with rows.together():
+            for what, changes in self._changes.items():
                 rows.update_runs(_TABLES[what], changes)
-                changes.clear()
-        if self._events:
-            rows.insert_events(
-                self._events,
-                at=self.now,
-                actor_id=self.actor.pk if self.actor is not None and self.actor.is_authenticated else None,
-                actor_name=actor_name(self.actor),
-                release_id=self.id,
-                request=request_id.get(),
-            )
-            self._events.clear()
+            rows.insert_attempts([run.id for run in self._begun], self.now)
+            if self._events:
+                self._insert_events()
+        for changes in self._changes.values():
+            changes.clear()
+        self._events.clear()
+        self._begun.clear()
+        self._stored.clear()
+        self._stale = False
+
+    def _insert_events(self) -> None:
+        rows.insert_events(
+            self._events,
+            at=self.now,
+            actor_id=self.actor.pk if self.actor is not None and self.actor.is_authenticated else None,
+            actor_name=actor_name(self.actor),
+            release_id=self.id,
+            request=request_id.get(),
+        )
+
+
+def _shift(tally: Tally, before: Tally, after: Tally) -> Tally:
+    return Tally(*(was - old + new for was, old, new in zip(tally, before, after, strict=True)))
 
 
 def _verb(what: str, to: str) -> str:

@@ -2,7 +2,7 @@
 
 How an activity opens:
 
-1. Its `when` is evaluated, once: false skips it.
+1. Its `when` is evaluated, once: false skips it. One that could not be evaluated is again if a person retries.
 2. Its inputs are resolved, narrowest layer first, and checked; each keeps its source.
 3. What is to be done is written down with its expressions filled in: a worker or a person does just that.
 4. It goes to where its kind begins. Whatever cannot be evaluated fails it, as an attempt would.
@@ -34,7 +34,7 @@ MOST_ITEMS = 1000
 def open_run(locked: Locked, run: Run) -> None:
     """Open a pending run, or open again one that a retry has queued."""
     try:
-        if run.state == "pending" and not _condition(locked, run):
+        if not run.opened and not _condition(locked, run):
             locked.move(run, "skipped", reason="its condition is false")
             return
         _OPENERS[run.node.kind](locked, run)
@@ -112,6 +112,12 @@ def _activity_scope(run: Run, inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": doc["id"], "name": doc["name"], "inputs": typed_inputs.typed(doc["inputs"], inputs)}
 
 
+def _timeout(locked: Locked, run: Run) -> float | None:
+    """Return the seconds after which a run has taken too long; the document may say it as an expression."""
+    timeout = evaluate(locked, run.key, run.node.doc.get("timeout"))
+    return None if timeout is None else durations.seconds(timeout)
+
+
 def _open_phase(locked: Locked, run: Run) -> None:
     inputs, sources = resolve_inputs(locked, run, {})
     locked.move(run, "running", inputs=inputs, sources=sources, outputs={}, error="", started_at=locked.now)
@@ -121,7 +127,7 @@ def _open_automated(locked: Locked, run: Run) -> None:
     columns = _opened(locked, run)
     doc = run.node.doc
     columns["work"] = evaluate(locked, run.key, doc["spec"], activity=_activity_scope(run, columns["inputs"]))
-    columns["work"]["timeout"] = doc.get("timeout")
+    columns["work"]["timeout"] = _timeout(locked, run)
     columns["next_look_at"] = locked.now + RESEND
     if run.state == "queued":
         locked.change(run, **columns)
@@ -163,11 +169,14 @@ def moment(value: Any, now: datetime) -> datetime:
         found = datetime.fromisoformat(str(value))
     except ValueError as error:
         raise ExpressionFailed(f"{value!r} is neither a duration such as 2h nor a moment.") from error
-    return found if found.tzinfo else found.replace(tzinfo=now.tzinfo)
+    found = found if found.tzinfo else found.replace(tzinfo=now.tzinfo)
+    if found - now > durations.LONGEST:
+        raise ExpressionFailed(f"{value!r} is more than ten years away.")
+    return found
 
 
 def _wait(locked: Locked, run: Run, columns: dict[str, Any]) -> None:
-    timeout = run.node.doc.get("timeout")
+    timeout = _timeout(locked, run)
     if timeout is not None:
         columns["deadline_at"] = locked.now + timedelta(seconds=timeout)
         looks = [at for at in (columns["next_look_at"], columns["deadline_at"]) if at is not None]

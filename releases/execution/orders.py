@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection
 from django.db.models import F, Value
 from django.db.models.functions import Concat
 
 from activities import secrets
-from activities.models import Connection
 from activities.runners import Order, Outcome, Runner, runner_for
-from config.errors import RunnerRefused
+from config.errors import InvalidInput, RunnerRefused, RunnerUnavailable
+from releases.execution import rows
 from releases.models import Attempt, AttemptLog
 
 if TYPE_CHECKING:
@@ -24,27 +23,51 @@ if TYPE_CHECKING:
 MOST_LOG = 1_000_000
 
 
+_CONNECTION = """
+    SELECT c.provider, c.settings, c.enabled, s.name FROM activities_connection c
+      LEFT JOIN activities_secret s ON s.id = c.secret_id WHERE c.slug = %s"""
+
+
+def key_of(run_id: int, attempt: int, started_at: datetime) -> str:
+    """Return the idempotency key of an attempt; its moment tells it from one in another or a restored database."""
+    return f"{run_id}-{attempt}-{int(started_at.timestamp() * 1_000_000)}"
+
+
 def prepare(key: str, work: Mapping[str, Any]) -> tuple[Runner, Order]:
-    """Return the runner and the order for an attempt, its secrets revealed.
+    """Return the runner and the order for the start of an attempt, its secrets revealed.
 
     Raises RunnerRefused when its connection is missing or off, InvalidInput when a secret has no value.
     """
-    found = Connection.objects.select_related("secret").filter(slug=work.get("connection", "")).first()
-    if found is None or not found.enabled:
-        raise RunnerRefused(f"The connection '{work.get('connection')}' is missing or switched off.")
+    provider, settings, enabled, secret_name = _connection(work)
+    if not enabled:
+        raise RunnerRefused(f"The connection '{work.get('connection')}' is switched off.")
     revealed: dict[str, str] = {}
     parameters = {name: _as_text(value, revealed) for name, value in work.get("parameters", {}).items()}
-    secret = None if found.secret is None else _reveal(found.secret.name, revealed)
-    order = Order(
-        key=key,
-        connection=found.settings,
-        secret=secret,
-        spec=work,
-        parameters=parameters,
-        masks=tuple(revealed.values()),
-        timeout=work.get("timeout"),
-    )
-    return runner_for(found.provider), order
+    secret = None if secret_name is None else _reveal(secret_name, revealed)
+    masks = tuple(revealed.values())
+    order = Order(key, settings, work, secret, parameters, masks, work.get("timeout"))
+    return runner_for(provider), order
+
+
+def prepare_look(key: str, work: Mapping[str, Any]) -> tuple[Runner, Order]:
+    """Return the runner and the order for looking at an attempt or ending it: of a connection that is off, too.
+
+    Raises RunnerRefused when its connection is gone, RunnerUnavailable while the connection's secret cannot be read.
+    """
+    provider, settings, _, secret_name = _connection(work)
+    try:
+        secret = None if secret_name is None else secrets.reveal(secret_name)
+    except InvalidInput as error:
+        raise RunnerUnavailable(error.message) from error
+    return runner_for(provider), Order(key, settings, work, secret, timeout=work.get("timeout"))
+
+
+def _connection(work: Mapping[str, Any]) -> tuple[str, dict[str, Any], bool, str | None]:
+    found = rows.fetch(_CONNECTION, [work.get("connection", "")])
+    if not found:
+        raise RunnerRefused(f"There is no connection '{work.get('connection')}'.")
+    provider, settings, enabled, secret_name = found[0]
+    return provider, rows.decoded(settings), enabled, secret_name
 
 
 def _as_text(value: Any, revealed: dict[str, str]) -> str:
@@ -72,8 +95,7 @@ def write_attempt(claimed: Claim, outcome: Outcome, now: datetime) -> None:
     if outcome.is_over:
         outputs = json.dumps(dict(outcome.outputs))
         values = [outcome.status, outputs, outcome.error, reference, outcome.link, now]
-        with connection.cursor() as cursor:
-            cursor.execute(_OVER, [*values, claimed.run_id, claimed.attempt])
+        rows.execute(_OVER, [*values, claimed.run_id, claimed.attempt])
     else:
         known = {"reference": reference, "link": outcome.link} if reference else {}
         Attempt.objects.filter(activity_run_id=claimed.run_id, number=claimed.attempt).update(

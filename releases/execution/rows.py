@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import psycopg
 from django.db import connection
 
 from releases.engine import Tally
@@ -37,22 +39,25 @@ COLUMNS = {
     "finished_at": "timestamptz",
 }
 
-_ACTIVITY_TALLY = """
-    SELECT {holder}, count(*) FILTER (WHERE finished_at IS NULL),
-           count(*) FILTER (WHERE state = 'failed' AND required),
-           count(*) FILTER (WHERE state = 'aborted' OR partial OR (state = 'ignored' AND required)
-                                  OR (state = 'failed' AND NOT required))
-      FROM releases_activityrun WHERE {where} GROUP BY 1"""
-_PHASE_TALLY = """
-    SELECT {holder}, count(*) FILTER (WHERE finished_at IS NULL), count(*) FILTER (WHERE state = 'failed'),
-           count(*) FILTER (WHERE state IN ('aborted', 'partially_succeeded'))
-      FROM releases_phaserun WHERE {where} GROUP BY 1"""
+_ACTIVITY_TALLY = """count(*) FILTER (WHERE a.finished_at IS NULL),
+           count(*) FILTER (WHERE a.state = 'failed' AND a.required),
+           count(*) FILTER (WHERE a.state = 'aborted' OR a.partial OR (a.state = 'ignored' AND a.required)
+                                  OR (a.state = 'failed' AND NOT a.required))"""
+_PHASE_TALLY = """count(*) FILTER (WHERE p.finished_at IS NULL), count(*) FILTER (WHERE p.state = 'failed'),
+           count(*) FILTER (WHERE p.state IN ('aborted', 'partially_succeeded'))"""
 _TALLIES = {
-    "phase": _ACTIVITY_TALLY.format(holder="phase_id", where="phase_id = ANY(%s) AND parent_id IS NULL"),
-    "for_each": _ACTIVITY_TALLY.format(holder="parent_id", where="parent_id = ANY(%s)"),
-    "subprocess": _PHASE_TALLY.format(holder="parent_id", where="parent_id = ANY(%s)"),
-    "process": _PHASE_TALLY.format(holder="release_id", where="release_id = ANY(%s) AND parent_id IS NULL"),
+    "for_each": f"""
+    SELECT a.parent_id, {_ACTIVITY_TALLY} FROM releases_activityrun a WHERE a.parent_id = ANY(%s) GROUP BY 1""",
+    "subprocess": f"""
+    SELECT p.parent_id, {_PHASE_TALLY} FROM releases_phaserun p WHERE p.parent_id = ANY(%s) GROUP BY 1""",
+    "process": f"""
+    SELECT p.release_id, {_PHASE_TALLY} FROM releases_phaserun p
+     WHERE p.release_id = ANY(%s) AND p.parent_id IS NULL GROUP BY 1""",
 }
+_TALLIES_OF_PHASES = f"""
+    SELECT p.id, p.node, p.items, 'tally', false, {_ACTIVITY_TALLY}
+      FROM releases_phaserun p JOIN releases_activityrun a ON a.phase_id = p.id AND a.parent_id IS NULL
+     WHERE p.release_id = %s AND (p.node, p.items) IN (SELECT * FROM unnest(%s::int[], %s::text[])) GROUP BY p.id"""
 
 
 class RunRow(NamedTuple):
@@ -76,11 +81,16 @@ _PHASE_RUNS = """
 _THESE = " AND (node, items) IN (SELECT * FROM unnest(%s::int[], %s::text[]))"
 
 
-def fetch(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+def execute(sql: str, params: Sequence[Any] | Mapping[str, Any]) -> psycopg.Cursor[Any]:
+    """Run a statement on Django's connection as a prepared one: parsed and planned once, not each time."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        return psycopg.Cursor(connection.connection).execute(sql, params, prepare=True)
+
+
+def fetch(sql: str, params: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Return every row of a query."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        return cursor.fetchall()
+    return execute(sql, params).fetchall()
 
 
 def decoded(document: str | None) -> Any:
@@ -100,15 +110,30 @@ def load_facts(release_id: int) -> dict[str, Any]:
     return {**dict(zip(_FACT_NAMES, facts, strict=True)), "inputs": decoded(inputs), "values": decoded(values)}
 
 
-def load_runs(release_id: int, activities: Iterable[Key], phases: Iterable[Key]) -> list[RunRow]:
-    """Return the named runs of a release, in one statement."""
+class Loaded(NamedTuple):
+    """What was asked of a release: runs, and how the activities of some phases stand."""
+
+    runs: list[RunRow]
+    tallies: dict[Key, Tally]
+
+
+def load(release_id: int, activities: Sequence[Key], phases: Sequence[Key], tallies: Sequence[Key]) -> Loaded:
+    """Return the named activity and phase runs of a release and the tallies of the named phases, in one statement."""
     parts: list[str] = []
     params: list[Any] = []
-    for sql, keys in ((_ACTIVITY_RUNS, list(activities)), (_PHASE_RUNS, list(phases))):
+    for sql, keys in (
+        (_ACTIVITY_RUNS + _THESE, activities),
+        (_PHASE_RUNS + _THESE, phases),
+        (_TALLIES_OF_PHASES, tallies),
+    ):
         if keys:
-            parts.append(sql + _THESE)
+            parts.append(sql)
             params += [release_id, [key.node for key in keys], [key.items for key in keys]]
-    return [RunRow(*row) for row in fetch(" UNION ALL ".join(parts), params)] if parts else []
+    found = [RunRow(*row) for row in fetch(" UNION ALL ".join(parts), params)] if parts else []
+    return Loaded(
+        [row for row in found if row.state != "tally"],
+        {Key(row.node, row.items): Tally(*row[5:]) for row in found if row.state == "tally"},
+    )
 
 
 def load_activity(release_id: int, run_id: int) -> list[RunRow]:
@@ -132,7 +157,7 @@ def count_items(run_id: int) -> int:
 
 
 def load_tallies(kind: str, ids: Sequence[int]) -> dict[int, Tally]:
-    """Return how the children of the containers `ids`, all of one kind, stand; a childless one is left out."""
+    """Return how the children of containers of one kind other than phases stand; a childless one is left out."""
     return {row[0]: Tally(*row[1:]) for row in fetch(_TALLIES[kind], [list(ids)])}
 
 
@@ -154,18 +179,13 @@ def _update(
     params: list[Any] = [as_parameter(name, rows[0][name]) for name in names if name in same]
     sets = [f"{name} = %s::{COLUMNS[name]}" for name in names if name in same]
     if not differing:
-        with connection.cursor() as cursor:
-            cursor.execute(f"UPDATE {table} SET {', '.join(sets)} WHERE id = ANY(%s)", [*params, ids])
+        execute(f"UPDATE {table} SET {', '.join(sets)} WHERE id = ANY(%s)", [*params, ids])  # noqa: S608 - our own names
         return
     sets += [f"{name} = v.{name}::{COLUMNS[name]}" for name in differing]
     arrays = ", ".join(f"%s::{_in_array(name)}[]" for name in differing)
     params += [ids, *([as_parameter(name, row[name]) for row in rows] for name in differing)]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {table} t SET {', '.join(sets)} FROM unnest(%s::bigint[], {arrays}) v(id, {', '.join(differing)}) "
-            "WHERE t.id = v.id",
-            params,
-        )
+    values = f"unnest(%s::bigint[], {arrays}) v(id, {', '.join(differing)})"
+    execute(f"UPDATE {table} t SET {', '.join(sets)} FROM {values} WHERE t.id = v.id", params)  # noqa: S608
 
 
 def _in_array(name: str) -> str:
@@ -198,12 +218,31 @@ def insert_events(
 ) -> None:
     """Write events of one release in one statement, in their order."""
     columns = list(zip(*events, strict=True))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """INSERT INTO config_event (at, actor_id, actor_name, release_id, request_id, verb, subject_type,
-                                         subject_id, subject_name, before, after, reason)
-               SELECT %s, %s, %s, %s, %s, verb, type, id, left(name, 500), before::jsonb, after::jsonb, reason
-                 FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
-                      WITH ORDINALITY AS e(verb, type, id, name, before, after, reason, nth) ORDER BY nth""",
-            [at, actor_id, actor_name, release_id, request, *(list(column) for column in columns)],
+    execute(
+        """INSERT INTO config_event (at, actor_id, actor_name, release_id, request_id, verb, subject_type,
+                                     subject_id, subject_name, before, after, reason)
+           SELECT %s, %s, %s, %s, %s, verb, type, id, left(name, 500), before::jsonb, after::jsonb, reason
+             FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
+                  WITH ORDINALITY AS e(verb, type, id, name, before, after, reason, nth) ORDER BY nth""",
+        [at, actor_id, actor_name, release_id, request, *(list(column) for column in columns)],
+    )
+
+
+def insert_attempts(run_ids: Sequence[int], now: datetime) -> None:
+    """Write the rows of attempts that start now, from their runs as they have just been written."""
+    if run_ids:
+        execute(
+            """INSERT INTO releases_attempt (activity_run_id, number, status, inputs, work, outputs, error, reference,
+                                             link, looks, started_at)
+               SELECT id, attempt, 'running', inputs, work, '{}', '', '', '', 0, %s FROM releases_activityrun
+                WHERE id = ANY(%s)""",
+            [now, list(run_ids)],
         )
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Send the statements of the block without waiting for the answer to each; an error is raised at its end."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield

@@ -6,6 +6,7 @@ import pytest
 
 from config.models import Event
 from releases.execution import attempts, decisions, lifecycle
+from releases.tree import Key
 from tests import fakes
 from tests.builders import MONDAY, attempts_of, look, phase_of, run_of, start, states, work
 
@@ -111,15 +112,16 @@ def test_a_late_result_after_abort_changes_nothing(engine):
     run = run_of(release, "build/compile")
     lifecycle.abort(release.pk, actor=None, now=MONDAY, reason="wrong version")
     events = Event.objects.filter(release_id=release.pk).count()
-    claimed = attempts.Claim(release.pk, run.pk, 1, run.work)
+    attempt = run.attempts.get()
+    claimed = attempts.Claim(release.pk, run.pk, 1, Key(run.node), run.work, attempt.started_at)
     attempts.record(claimed, fakes.Outcome("succeeded"), now=MONDAY)
     run.refresh_from_db()
     assert run.state == "aborted"
     assert Event.objects.filter(release_id=release.pk).count() == events
-    attempt = run.attempts.get()
+    attempt.refresh_from_db()
     assert attempt.cancel_at == MONDAY
     attempts.cancel_attempt(attempt.pk, now=MONDAY)
-    assert engine.cancelled == [f"{run.pk}-1"]
+    assert engine.cancelled == [claimed.key] == [engine.started[0].key]
     assert attempts_of(run) == ["cancelled"]
 
 
