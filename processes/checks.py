@@ -43,7 +43,7 @@ def check_process(document: Document, catalogue: Catalogue) -> Report:
     scope = process_scope(document, catalogue)
     people = People(report, catalogue, document.get("roles", {}).keys())
     _process_itself(report, people, document, scope)
-    activities = Activities(report, catalogue, people, graph, _manual(document, catalogue))
+    activities = Activities(report, catalogue, people, graph, _manual(document, catalogue), document["id"])
     for index, phase in enumerate(document["phases"]):
         _phase(report, people, activities, phase, Place(f"phases[{index}]", scope, graph))
     report.add(tree_faults(document, catalogue))

@@ -23,10 +23,10 @@ _OF_THE_STORE = ("inputs", "outputs")
 
 
 class Activities:
-    """The checks of one process's activities; what it finds goes into the report."""
+    """The checks of one process's activities; what it finds goes into the report. `own` is the process's id."""
 
     def __init__(
-        self, report: Report, catalogue: Catalogue, people: People, graph: Graph, manual: Collection[str]
+        self, report: Report, catalogue: Catalogue, people: People, graph: Graph, manual: Collection[str], own: str
     ) -> None:
         self.report = report
         self.catalogue = catalogue
@@ -34,6 +34,7 @@ class Activities:
         self.bodies = Bodies(report, catalogue, people)
         self.graph = graph
         self.manual = manual
+        self.own = own
 
     def check(self, activity: Document, phase: Document, place: Place) -> None:
         """Checks one activity; `place` sees the phase's names."""
@@ -43,7 +44,7 @@ class Activities:
             return
         definition = definition_of(activity, self.catalogue)
         if definition is None:
-            self._report_missing(activity, place)
+            self._missing(activity, place)
             return
         self._values(activity, definition, given)
         kind = blueprint.kind_of(activity, definition if blueprint.store_reference(activity) else None)
@@ -94,7 +95,7 @@ class Activities:
                     self.report.fault(place.at(key).path, f"'{key}' are declared by the {found[0]} referred to.", cure)
         return len(found) == 1
 
-    def _report_missing(self, activity: Document, place: Place) -> None:
+    def _missing(self, activity: Document, place: Place) -> None:
         reference, called = blueprint.store_reference(activity), blueprint.process_reference(activity)
         if reference is not None:
             known, what, spot = self.catalogue.activities(), "activity in the store", place.at("activity")
@@ -106,6 +107,8 @@ class Activities:
                 else place.at("subprocess")
             )
         slug, revision = blueprint.split_pin(reference)
+        if slug == self.own and "subprocess" in activity:
+            return
         if revision is not None and slug in known:
             self.report.fault(
                 spot.path, f"'{slug}' has no revision {revision}.", "Leave the pin out for the latest one."

@@ -20,7 +20,7 @@ from cel_expr_python import cel
 
 from config.errors import ExpressionFailed
 from processes.expressions import prepare, reason, rewrite
-from processes.expressions_functions import extension
+from processes.expressions_functions import FUNCTIONS, extension
 from processes.expressions_text import MACROS, ROOTS, Name, names, tokens
 from processes.expressions_types import cel_type, in_words, plain_type
 from processes.schema_words import did_you_mean
@@ -112,12 +112,20 @@ def _compile(
     overload, undeclared = _OVERLOAD.search(complaint), _UNDECLARED.search(complaint)
     if undeclared:
         word = undeclared.group(1)
+        if re.search(rf"\b{word}\s*\(", source):
+            return "any", [_unknown_function(shown, word)]
         known = {path[0] for path in scope.names}
         cure = did_you_mean(word, known, f"The names here start with {', '.join(sorted(known))}.")
         return "any", [Complaint(f"{shown} uses '{word}', which does not exist.", cure)]
     if overload:
         return "any", [_mismatch(shown, overload.group(1), overload.group(2))]
     return "any", [Complaint(f"{shown} is not a valid expression: {complaint}")]
+
+
+def _unknown_function(shown: str, word: str) -> Complaint:
+    if word in FUNCTIONS:
+        return Complaint(f"{shown} calls {word}() with the wrong number of values.")
+    return Complaint(f"{shown} calls {word}(), which does not exist.", did_you_mean(word, FUNCTIONS))
 
 
 def _mismatch(shown: str, operator: str, operands: str) -> Complaint:

@@ -17,6 +17,12 @@ from cel_expr_python import cel
 
 LONGEST_TEXT = 100_000
 MOST_PARTS = 5_000
+FUNCTIONS = (
+    "date", "lowerAscii", "upperAscii", "trim", "replace", "split", "join", "indexOf", "substring", "contains",
+    "startsWith",
+    "endsWith", "matches", "size", "string", "int", "double", "bool", "duration", "timestamp", "has", "map", "filter",
+    "all", "exists", "exists_one",
+)  # fmt: skip
 
 _T = cel.Type
 _zone: ContextVar[str] = ContextVar("zone", default="UTC")

@@ -56,11 +56,11 @@ def graph_of(document: Mapping[str, Any]) -> Graph:
     """The graph of a process document (its structure must be right) with all faults of ids, references and cycles."""
     graph = Graph()
     for place, phase in _numbered(document.get("phases", ()), "phases"):
-        _add(graph, opening(phase["id"]), set(), place, f"phase '{phase['id']}'")
+        _add(graph, opening(phase["id"]), set(), place, f"a phase '{phase['id']}'")
         activities = set()
         for spot, activity in _numbered(phase.get("activities", ()), f"{place}.activities"):
             point = f"{phase['id']}.{activity['id']}"
-            _add(graph, point, {opening(phase["id"])}, spot, f"activity '{activity['id']}'")
+            _add(graph, point, {opening(phase["id"])}, spot, f"an activity '{activity['id']}'")
             activities.add(point)
         graph.needs[end(phase["id"])] = {opening(phase["id"]), *activities}
     for place, phase in _numbered(document.get("phases", ()), "phases"):
@@ -79,7 +79,7 @@ def _numbered(items: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _add(graph: Graph, point: Point, needs: set[Point], place: str, what: str) -> None:
     if point in graph.needs:
         first = graph.places[point]
-        graph.faults.append(Fault(f"{place}.id", f"There is already a {what} at {first}.", "Choose another id."))
+        graph.faults.append(Fault(f"{place}.id", f"There is already {what} at {first}.", "Choose another id."))
         return
     graph.needs[point] = needs
     graph.places[point] = place

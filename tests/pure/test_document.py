@@ -57,8 +57,15 @@ def test_moments_dates_and_words_stay_text():
 
 def test_only_true_and_false_are_booleans_and_numbers_are_numbers():
     assert load("a: true\nb: false\nc: 12\nd: -1\ne: 1.5\nf: 1e3\ng: ~\nh:")[0] == {
-        "a": True, "b": False, "c": 12, "d": -1, "e": 1.5, "f": 1000.0, "g": None, "h": None,
-    }  # fmt: skip
+        "a": True,
+        "b": False,
+        "c": 12,
+        "d": -1,
+        "e": 1.5,
+        "f": 1000.0,
+        "g": None,
+        "h": None,
+    }
 
 
 def test_keys_are_written_in_the_canonical_order_and_chosen_names_keep_theirs():
@@ -90,7 +97,12 @@ def test_the_digest_does_not_depend_on_order_or_on_how_a_whole_number_is_written
         ("a: 1\nb: 2\na: 3", "line 3", "The key 'a' is given twice.", "Keep one of them."),
         ("x:\n  a: 1\n  a: 2", "line 3", "The key 'a' is given twice.", "Keep one of them."),
         ("a: &x 1\nb: *x", "line 2", "Aliases (`*name`) are not supported.", "Write the value out where it is used."),
-        ("a: !!python/name:os.system x", "line 1", "The tag 'tag:yaml.org,2002:python/name:os.system' is not supported.", "Write a plain value."),
+        (
+            "a: !!python/name:os.system x",
+            "line 1",
+            "The tag 'tag:yaml.org,2002:python/name:os.system' is not supported.",
+            "Write a plain value.",
+        ),
         ("a: 1\n? [x]\n: 2", "line 2", "A key must be plain text.", ""),
         ("a:\n\t- 1", "line 2", "This is not valid YAML: found character '\\t' that cannot start any token.", ""),
         ("- 1", "document 1", "A document must be a mapping that starts with 'kind:'.", ""),
@@ -101,7 +113,7 @@ def test_the_digest_does_not_depend_on_order_or_on_how_a_whole_number_is_written
         ("a: 1e999", "", "A number is too large.", ""),
         ('{"a": 99999999999999999999}', "", "A whole number is too large.", "Put it in quotes if it is a name."),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_read_is_refused_with_its_line(text, path, message, cure):
     assert refusal(text) == Fault(path, message, cure)
 

@@ -10,8 +10,19 @@ from processes import durations
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("2d", 172800), ("1h30m", 5400), ("10m", 600), ("1s", 1), ("500ms", 0.5), ("1w", 604800), (90, 90), (1.5, 1.5), ("1.5h", 5400), ("0s", 0)],
-)  # fmt: skip
+    [
+        ("2d", 172800),
+        ("1h30m", 5400),
+        ("10m", 600),
+        ("1s", 1),
+        ("500ms", 0.5),
+        ("1w", 604800),
+        (90, 90),
+        (1.5, 1.5),
+        ("1.5h", 5400),
+        ("0s", 0),
+    ],
+)
 def test_a_duration_is_read(text, seconds):
     assert durations.seconds(text) == seconds
     assert durations.is_duration(text)
@@ -46,7 +57,7 @@ def test_nonsense_is_refused_with_a_cure(text):
 
 
 def test_the_fault_shows_how_to_write_it():
-    with pytest.raises(InvalidInput, match="'soon' is not a duration. Write it like 2d, 1h30m, 10m, 30s or 500ms."):
+    with pytest.raises(InvalidInput, match=r"'soon' is not a duration. Write it like 2d, 1h30m, 10m, 30s or 500ms."):
         durations.parse("soon")
 
 

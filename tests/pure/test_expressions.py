@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from config.errors import ExpressionFailed
 from processes.expressions import evaluate, evaluate_one, matches, references
 
-CONTEXT = {
+CONTEXT: dict[str, Any] = {
     "inputs": {
         "version": "1.0.0",
         "count": 3,
@@ -123,7 +124,13 @@ def test_what_fails_is_raised_and_never_read_as_a_value(text, message):
         "[" * 40 + "1" + "]" * 40,
         "(" * 500 + "1" + ")" * 500,
         "1 + " * 700 + "1",
-        "[['a'].map(x, x+x+x+x+x+x+x+x+x+x+x+x)[0]].map(y, y+y+y+y+y+y+y+y+y+y+y)[0].map(z, [z,z,z,z,z,z,z,z,z,z,z,z,z])",
+        "[['a'].map(x, "
+        + "+".join("x" * 12)
+        + ")[0]].map(y, "
+        + "+".join("y" * 11)
+        + ")[0].map(z, ["
+        + "z," * 12
+        + "z])",
     ],
 )
 def test_a_runaway_is_stopped(source):

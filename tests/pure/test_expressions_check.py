@@ -50,23 +50,63 @@ def test_a_right_expression_has_a_type(source, kind):
     ("source", "message", "cure"),
     [
         ("inputs.verzion", "There is no 'inputs.verzion'.", "Did you mean inputs.version?"),
-        ("inputs.zzz", "There is no 'inputs.zzz'.", "There are count, credential, images, ratio, settings, soak, version."),
+        (
+            "inputs.zzz",
+            "There is no 'inputs.zzz'.",
+            "There are count, credential, images, ratio, settings, soak, version.",
+        ),
         ("phases['wrap-upp'].state", "There is no 'phases.wrap-upp.state'.", "Did you mean phases.wrap-up?"),
-        ("phases.build.activities.crt.outputs.image", "There is no 'phases.build.activities.crt.outputs.image'.", "Did you mean phases.build.activities.cart?"),
-        ("phases.build", "'phases.build' is a group of values, not one value.", "Name one of them: phases.build.activities.cart.outputs.image."),
+        (
+            "phases.build.activities.crt.outputs.image",
+            "There is no 'phases.build.activities.crt.outputs.image'.",
+            "Did you mean phases.build.activities.cart?",
+        ),
+        (
+            "phases.build",
+            "'phases.build' is a group of values, not one value.",
+            "Name one of them: phases.build.activities.cart.outputs.image.",
+        ),
         ("item", "There is no 'item' here.", "It exists only inside an activity with for_each."),
         ("payload.x", "There is no 'payload' here.", "It exists only in the match of a signal."),
         ("input.version", "`input.version` uses 'input', which does not exist.", "Did you mean inputs?"),
-        ("inputs.version + 1", "`inputs.version + 1` has the wrong types: '+' does not work on text and a whole number.", "Turn the other into text with string(...)."),
-        ("inputs.count * 1.5", "`inputs.count * 1.5` has the wrong types: '*' does not work on a whole number and a number.", "Write whole numbers as 2.0, or convert with double(...)."),
-        ("inputs.version == inputs.count", "`inputs.version == inputs.count` has the wrong types: '==' does not work on text and a whole number.", ""),
-        ("'x' + inputs.credential", "`'x' + inputs.credential` has the wrong types: '+' does not work on text and a secret.", "A secret can only be passed on whole."),
-        ("string(inputs.credential)", "`string(inputs.credential)` has the wrong types: 'string()' does not work on a secret.", "A secret can only be passed on whole."),
+        (
+            "inputs.version + 1",
+            "`inputs.version + 1` has the wrong types: '+' does not work on text and a whole number.",
+            "Turn the other into text with string(...).",
+        ),
+        (
+            "inputs.count * 1.5",
+            "`inputs.count * 1.5` has the wrong types: '*' does not work on a whole number and a number.",
+            "Write whole numbers as 2.0, or convert with double(...).",
+        ),
+        (
+            "inputs.version == inputs.count",
+            "`inputs.version == inputs.count` has the wrong types: '==' does not work on text and a whole number.",
+            "",
+        ),
+        (
+            "'x' + inputs.credential",
+            "`'x' + inputs.credential` has the wrong types: '+' does not work on text and a secret.",
+            "A secret can only be passed on whole.",
+        ),
+        (
+            "string(inputs.credential)",
+            "`string(inputs.credential)` has the wrong types: 'string()' does not work on a secret.",
+            "A secret can only be passed on whole.",
+        ),
         ("dyn(inputs.credential)", "dyn() is not supported.", "Leave it out: types are known here."),
-        ("inputs.images.map(item, item)", "The loop variable 'item' hides the name 'item'.", "Choose another word, such as x."),
-        ("inputs.version ==", "`inputs.version ==` is not a valid expression: Syntax error: mismatched input '<EOF>'.", ""),
+        (
+            "inputs.images.map(item, item)",
+            "The loop variable 'item' hides the name 'item'.",
+            "Choose another word, such as x.",
+        ),
+        (
+            "inputs.version ==",
+            "`inputs.version ==` is not a valid expression: Syntax error: mismatched input '<EOF>'.",
+            "",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_expression_is_refused_with_a_cure(source, message, cure):
     assert check_expression(source, SCOPE) == ("any", [Complaint(message, cure)])
 

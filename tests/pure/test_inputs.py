@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import jsonschema
 import pytest
@@ -12,7 +13,7 @@ from processes.inputs import coerce_text, json_schema, resolve, settle, typed, v
 from processes.inputs_completeness import completeness, secret_names, values_at
 from tests.pure.documents import catalogue, example, process
 
-DECLARED = {
+DECLARED: dict[str, dict[str, Any]] = {
     "version": {"type": "string", "required": True, "pattern": r"^\d+\.\d+\.\d+$"},
     "notes": {"type": "text", "max": 10},
     "count": {"type": "integer", "min": 0, "max": 5},
@@ -27,7 +28,7 @@ DECLARED = {
     "credential": {"type": "secret"},
     "service": {"type": "service"},
 }
-GOOD = {
+GOOD: dict[str, Any] = {
     "version": "1.0.0",
     "notes": "fine",
     "count": 5,
@@ -64,7 +65,13 @@ def test_good_values_become_canonical():
         ("ok", "yes", "ok", "'ok' must be true or false, not 'yes'.", ""),
         ("day", "2026-13-01", "day", "'2026-13-01' is not a date.", "Write it like 2026-01-08."),
         ("day", "2025-12-31", "day", "2025-12-31 is less than the least allowed, 2026-01-01.", ""),
-        ("moment", "2026-01-08T09:00", "moment", "'2026-01-08T09:00' is not a moment with an offset.", "Write it like 2026-01-08T09:00:00+01:00."),
+        (
+            "moment",
+            "2026-01-08T09:00",
+            "moment",
+            "'2026-01-08T09:00' is not a moment with an offset.",
+            "Write it like 2026-01-08T09:00:00+01:00.",
+        ),
         ("soak", "soon", "soak", "'soon' is not a duration.", "Write it like 2d, 1h30m, 10m, 30s or 500ms."),
         ("soak", "2h", "soak", "2h is more than the most allowed, 1h.", ""),
         ("level", "hihg", "level", "'level' must be one of low, high, not 'hihg'.", "Did you mean high?"),
@@ -72,12 +79,24 @@ def test_good_values_become_canonical():
         ("images", "a", "images", "'images' must be a list, not 'a'.", ""),
         ("images", ["a", "b", "c"], "images", "'images' must have at most 2 items.", ""),
         ("extra", {"b": 1}, "extra.b", "'b' is not a known key here.", "Known are: a."),
-        ("credential", "hunter2", "credential", "'credential' must be a reference to a secret.", "Write {secret: name-of-the-secret}."),
-        ("service", "Cart!", "service", "'Cart!' is not an id.", "Use lower-case letters, digits and hyphens, at most 64."),
+        (
+            "credential",
+            "hunter2",
+            "credential",
+            "'credential' must be a reference to a secret.",
+            "Write {secret: name-of-the-secret}.",
+        ),
+        (
+            "service",
+            "Cart!",
+            "service",
+            "'Cart!' is not an id.",
+            "Use lower-case letters, digits and hyphens, at most 64.",
+        ),
         ("sevice", "cart", "sevice", "There is no input 'sevice'.", "Did you mean service?"),
         ("version", None, "version", "'version' is required and has no value.", "Give it a value."),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_value_shows_its_place_and_a_cure(name, value, path, message, cure):
     _, faults = validate(DECLARED, {**GOOD, name: value})
     assert faults == [Fault(path, message, cure)]
@@ -120,10 +139,18 @@ def test_a_text_becomes_the_declared_type(declaration, text, value):
 
 @pytest.mark.parametrize(
     ("declaration", "text"),
-    [({"type": "integer"}, "x"), ({"type": "integer"}, "1e400"), ({"type": "number"}, "nan"), ({"type": "number"}, "inf"),
-     ({"type": "boolean"}, "maybe"), ({"type": "object"}, "["), ({"type": "object"}, "[" * 100000), ({"type": "enum", "options": ["x"]}, "y"),
-     ({"type": "integer"}, "9" * 5000)],
-)  # fmt: skip
+    [
+        ({"type": "integer"}, "x"),
+        ({"type": "integer"}, "1e400"),
+        ({"type": "number"}, "nan"),
+        ({"type": "number"}, "inf"),
+        ({"type": "boolean"}, "maybe"),
+        ({"type": "object"}, "["),
+        ({"type": "object"}, "[" * 100000),
+        ({"type": "enum", "options": ["x"]}, "y"),
+        ({"type": "integer"}, "9" * 5000),
+    ],
+)
 def test_a_text_that_is_not_of_the_type_is_refused(declaration, text):
     with pytest.raises(InvalidInput):
         coerce_text(declaration, text)
@@ -140,7 +167,7 @@ def test_the_json_schema_accepts_what_is_valid_and_names_what_is_required():
 
 def test_the_narrowest_layer_wins_and_every_value_knows_where_it_came_from():
     declared = {name: {"default": "d"} for name in "abcde"} | {"f": {}}
-    layers = [
+    layers: list[tuple[str, dict[str, Any]]] = [
         ("start", {"a": "1"}),
         ("release", {"a": "2", "b": "2"}),
         ("input set", {"b": "3", "c": "3"}),
@@ -163,7 +190,12 @@ def test_false_zero_and_empty_are_values():
 
 
 def test_settling_evaluates_checks_and_keeps_the_source():
-    declared = {"image": {"required": True}, "soak": {"type": "duration"}, "n": {"type": "integer"}, "opt": {}}
+    declared: dict[str, dict[str, Any]] = {
+        "image": {"required": True},
+        "soak": {"type": "duration"},
+        "n": {"type": "integer"},
+        "opt": {},
+    }
     given = resolve(
         [("with", {"image": "${{ inputs.i }}:1", "soak": "${{ inputs.s }}", "n": "${{ inputs.i }}"})], declared
     )

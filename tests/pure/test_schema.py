@@ -1,3 +1,4 @@
+# ruff: noqa: E501  one small document per line reads better than a wrapped one
 from __future__ import annotations
 
 import pytest
@@ -31,28 +32,68 @@ def test_every_sample_document_has_the_right_structure(name):
     [
         ("dependson: [y]", "dependson", "'dependson' is not a known key here.", "Did you mean depends_on?"),
         ("depends_on: y", "depends_on", "'depends_on' must be a list, not 'y'.", ""),
-        ("depends_on: [y, Y!]", "depends_on[1]", "'Y!' is not a dependency.", "Name an activity of this phase (compile) or of another (build.compile)."),
+        (
+            "depends_on: [y, Y!]",
+            "depends_on[1]",
+            "'Y!' is not a dependency.",
+            "Name an activity of this phase (compile) or of another (build.compile).",
+        ),
         ("depends_on: [y, y]", "depends_on", "'depends_on' names something twice.", ""),
-        ("activity: 'x@y'", "activity", "'x@y' is not an id with or without a revision.", "Write it like deploy-service or deploy-service@3."),
+        (
+            "activity: 'x@y'",
+            "activity",
+            "'x@y' is not an id with or without a revision.",
+            "Write it like deploy-service or deploy-service@3.",
+        ),
         ("required: yes", "required", "'required' must be true or false, not 'yes'.", ""),
-        ("on_failure: hodl", "on_failure", "'on_failure' must be one of hold, ignore, fail, not 'hodl'.", "Did you mean hold?"),
+        (
+            "on_failure: hodl",
+            "on_failure",
+            "'on_failure' must be one of hold, ignore, fail, not 'hodl'.",
+            "Did you mean hold?",
+        ),
         ("needs: some", "needs", "'needs' must be one of all, any, not 'some'.", ""),
         ("timeout: soon", "timeout", "'soon' is not a duration.", "Write it like 2d, 1h30m, 10m, 30s or 500ms."),
-        ("wait: later", "wait", "'later' is not a duration or a moment.", "Write it like 2h, or like 2026-01-08T09:00:00+01:00."),
+        (
+            "wait: later",
+            "wait",
+            "'later' is not a duration or a moment.",
+            "Write it like 2h, or like 2026-01-08T09:00:00+01:00.",
+        ),
         ("due: tomorrow", "due", "'tomorrow' is not an offset.", "Write it like -6 working days, end -2h or 4h."),
         ("retry: {attempts: 0}", "retry.attempts", "'attempts' must be at least 1.", ""),
         ("retry: {delay: -1}", "retry.delay", "'-1' is not a duration.", "Write it like 2d, 1h30m, 10m, 30s or 500ms."),
-        ("owners: [qa]", "owners[0]", "'qa' is not an owner.", "Write it like group:qa, user:ann or role:release-manager."),
+        (
+            "owners: [qa]",
+            "owners[0]",
+            "'qa' is not an owner.",
+            "Write it like group:qa, user:ann or role:release-manager.",
+        ),
         ("automated: {pipeline: x}", "automated.connection", "'connection' is missing.", "Add 'connection'."),
-        ("automated: {connection: l, parameters: {A: 1}}", "automated.parameters.A", "'A' must be text, not '1'.", "Put it in quotes."),
-        ("subprocess: {proces: x, process: y}", "subprocess.proces", "'proces' is not a known key here.", "Did you mean process?"),
+        (
+            "automated: {connection: l, parameters: {A: 1}}",
+            "automated.parameters.A",
+            "'A' must be text, not '1'.",
+            "Put it in quotes.",
+        ),
+        (
+            "subprocess: {proces: x, process: y}",
+            "subprocess.proces",
+            "'proces' is not a known key here.",
+            "Did you mean process?",
+        ),
         ("parallel: 0", "parallel", "'parallel' must be at least 1.", ""),
         ("inputs: {9x: {}}", "inputs.9x", "'9x' is not a name.", "Use letters, digits, '_' and '-', at most 64."),
-        ("inputs: {x: {type: list, items: strin}}", "inputs.x.items", "'items' must be one of string, text, integer, number, boolean, date, datetime, duration, enum, list, object, secret, service, environment, not 'strin'.", "Did you mean string?"),
+        (
+            "inputs: {x: {type: list, items: strin}}",
+            "inputs.x.items",
+            "'items' must be one of string, text, integer, number, boolean, date, datetime, duration, enum, list, object, secret, service, environment, not 'strin'.",
+            "Did you mean string?",
+        ),
         ("manual: {evidence: {required: -1}}", "manual.evidence.required", "'required' must be at least 0.", ""),
         ("with: []", "with", "'with' must be a mapping, not a list.", ""),
     ],
-)  # fmt: skip
+)
 def test_a_fault_of_structure_shows_its_place_and_a_cure(activity, path, message, cure):
     assert faults(activity) == [Fault(f"phases[0].activities[0].{path}", message, cure)]
 
