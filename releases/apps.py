@@ -1,0 +1,23 @@
+"""The app of releases: it serves release groups and freezes, and tells the blueprints who uses them."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class ReleasesConfig(AppConfig):
+    """Blueprints in motion."""
+
+    name = "releases"
+    verbose_name = "Releases"
+
+    def ready(self) -> None:
+        """Registers what the rest of the site finds by name."""
+        from processes import kinds, uses  # noqa: PLC0415  models exist only from here on
+        from releases import groups, models  # noqa: PLC0415
+
+        kinds.register(
+            "ReleaseGroup", order=60, model=models.ReleaseGroup, apply=groups.apply_group, export=groups.export_group
+        )
+        kinds.register("Freeze", order=70, model=models.Freeze, apply=groups.apply_freeze, export=groups.export_freeze)
+        uses.register(groups.find_uses)

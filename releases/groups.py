@@ -1,0 +1,204 @@
+"""Release groups and freezes as documents: applied, given back, deleted; and what of this app uses a blueprint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Model
+
+from config.errors import Fault, InvalidInput
+from config.permissions import require
+from config.trail import Actor, record
+from processes import kinds
+from processes.checks_calendar import check_freeze, check_release_group
+from processes.document import canonical, digest
+from processes.models import InputSet, Process, Resource
+from processes.schema_words import did_you_mean
+from processes.services.removing import delete_row, require_free
+from processes.services.saving import require_version
+from processes.uses import Use
+from releases import policy
+from releases.models import Freeze, Release, ReleaseGroup
+
+Document = Mapping[str, Any]
+MOST_RELEASES = 20
+
+
+@transaction.atomic
+def save_group(
+    actor: Actor, document: Document, *, now: datetime, expected_version: int | None = None
+) -> tuple[ReleaseGroup, str]:
+    """Makes the release group what the document says. Answers created, changed or unchanged.
+
+    Who links it to a process must be allowed to start that process, since the group will. `expected_version` is the
+    version the caller has seen, 0 when there must be none yet. Raises NotPermitted, InvalidInput with every fault,
+    Conflict (`stale`).
+    """
+    check_release_group(document).require()
+    found = ReleaseGroup.objects.select_for_update(no_key=True).filter(slug=document["id"]).first()
+    require(actor, "releases.change_releasegroup" if found else "releases.add_releasegroup", found)
+    group = found or ReleaseGroup(slug=document["id"], version=0)
+    require_version(group, expected_version)
+    before = export_group(group) if found else None
+    process, input_set = _links(document)
+    if group.process_id != process.pk:
+        policy.require_start(actor, process)
+    group.process, group.input_set = process, input_set
+    _take(group, document, "name", "description", "color", without=("kind", "id", "process", "input_set"))
+    after = export_group(group)
+    if before is not None and canonical(before) == canonical(after):
+        return group, kinds.UNCHANGED
+    group.version += 1
+    group.save()
+    seen = {"version": group.version - 1, "digest": digest(before)} if before else None
+    verb = "release_group.changed" if found else "release_group.created"
+    record(actor, verb, group, before=seen, after={"version": group.version, "digest": digest(after)}, now=now)
+    return group, kinds.CHANGED if found else kinds.CREATED
+
+
+def apply_group(actor: Actor, document: Document, *, now: datetime) -> str:
+    """The same as `save_group`, for `kinds`."""
+    return save_group(actor, document, now=now)[1]
+
+
+def export_group(group: ReleaseGroup) -> dict[str, Any]:
+    """The release group's document."""
+    document = {"kind": "ReleaseGroup", "id": group.slug, **_keys(group, "name", "description", "color")}
+    document["process"] = group.process.slug
+    return {**document, "input_set": group.input_set.slug} if group.input_set is not None else document
+
+
+@transaction.atomic
+def save_freeze(actor: Actor, document: Document, *, now: datetime) -> tuple[Freeze, str]:
+    """Makes the freeze what the document says. Answers created, changed or unchanged.
+
+    Raises NotPermitted, InvalidInput with every fault.
+    """
+    check_freeze(document).require()
+    _require_scope(document["scope"])
+    found = Freeze.objects.select_for_update(no_key=True).filter(slug=document["id"]).first()
+    require(actor, "releases.change_freeze" if found else "releases.add_freeze", found)
+    freeze = found or Freeze(slug=document["id"])
+    before = export_freeze(freeze) if found else None
+    _take(freeze, document, "name", "description", without=("kind", "id"))
+    after = export_freeze(freeze)
+    if before is not None and canonical(before) == canonical(after):
+        return freeze, kinds.UNCHANGED
+    freeze.save()
+    record(actor, "freeze.changed" if found else "freeze.created", freeze, before=before, after=after, now=now)
+    return freeze, kinds.CHANGED if found else kinds.CREATED
+
+
+def apply_freeze(actor: Actor, document: Document, *, now: datetime) -> str:
+    """The same as `save_freeze`, for `kinds`."""
+    return save_freeze(actor, document, now=now)[1]
+
+
+def export_freeze(freeze: Freeze) -> dict[str, Any]:
+    """The freeze's document."""
+    return {"kind": "Freeze", "id": freeze.slug, **_keys(freeze, "name", "description")}
+
+
+@transaction.atomic
+def delete_group(actor: Actor, group: ReleaseGroup, *, now: datetime) -> None:
+    """Deletes a release group without releases. Raises NotPermitted, or Conflict naming every user of it."""
+    require(actor, "releases.delete_releasegroup", group)
+    require_free(group)
+    record(actor, "release_group.deleted", group, before={"version": group.version}, now=now)
+    delete_row(group)
+
+
+@transaction.atomic
+def delete_freeze(actor: Actor, freeze: Freeze, *, now: datetime) -> None:
+    """Deletes a freeze. Raises NotPermitted."""
+    require(actor, "releases.delete_freeze", freeze)
+    record(actor, "freeze.deleted", freeze, before=export_freeze(freeze), now=now)
+    freeze.delete()
+
+
+def find_uses(thing: Model) -> Iterator[Use]:
+    """The release groups, freezes and (newest) releases that use a process, an input set, a resource or a group."""
+    if isinstance(thing, (Process, InputSet)):
+        for group in thing.release_groups.all():
+            yield Use("ReleaseGroup", group.slug, group.name)
+    if isinstance(thing, ReleaseGroup):
+        for group in ReleaseGroup.objects.filter(body__cadence__derive__group=thing.slug):
+            yield Use("ReleaseGroup", group.slug, group.name, ("cadence.derive",))
+    if isinstance(thing, (Process, InputSet, ReleaseGroup)):
+        for release in Release.objects.filter(**{_LINKS[type(thing)]: thing})[:MOST_RELEASES]:
+            yield Use("Release", str(release.pk), str(release))
+    for key in _scopes(thing):
+        for freeze in Freeze.objects.filter(body__scope__contains={key: [getattr(thing, "slug", "")]}):
+            yield Use("Freeze", freeze.slug, freeze.name, (f"scope.{key}",))
+
+
+_LINKS: dict[type[Model], str] = {Process: "process", InputSet: "input_set", ReleaseGroup: "group"}
+
+
+def _scopes(thing: Model) -> tuple[str, ...]:
+    if isinstance(thing, Resource):
+        return ("resources", "environments" if thing.type == Resource.Type.ENVIRONMENT else "services")
+    return {Process: ("processes",), ReleaseGroup: ("groups",)}.get(type(thing), ())
+
+
+def _links(document: Document) -> tuple[Process, InputSet | None]:
+    process = Process.objects.filter(slug=document["process"]).first()
+    input_set = InputSet.objects.filter(slug=document.get("input_set", "")).first()
+    derived = document.get("cadence", {}).get("derive", {}).get("group")
+    faults: list[Fault] = []
+    if process is None:
+        faults.append(_missing("process", "process", document["process"], Process))
+    if input_set is None and "input_set" in document:
+        faults.append(_missing("input_set", "input set", document["input_set"], InputSet))
+    if process and input_set and input_set.process_id != process.pk:
+        words = f"The input set '{input_set.slug}' belongs to another process."
+        faults.append(Fault("input_set", words, f"Choose one of '{process.slug}'."))
+    if derived == document["id"]:
+        faults.append(Fault("cadence.derive.group", "The group derives from itself.", "Name another group."))
+    elif derived and not ReleaseGroup.objects.filter(slug=derived).exists():
+        faults.append(_missing("cadence.derive.group", "release group", derived, ReleaseGroup))
+    if faults or process is None:
+        raise InvalidInput(faults)
+    return process, input_set
+
+
+def _require_scope(scope: Mapping[str, Any]) -> None:
+    """Refuses a freeze of what does not exist: it would not stop what its author means."""
+    services = Resource.objects.filter(type=Resource.Type.SERVICE)
+    environments = Resource.objects.filter(type=Resource.Type.ENVIRONMENT)
+    tables: dict[str, tuple[str, Any]] = {
+        "groups": ("release group", ReleaseGroup.objects.all()),
+        "processes": ("process", Process.objects.all()),
+        "resources": ("resource", Resource.objects.all()),
+        "services": ("service", services),
+        "environments": ("environment", environments),
+    }
+    faults: list[Fault] = []
+    for key, (what, rows) in tables.items():
+        known = set(rows.filter(slug__in=scope.get(key, ())).values_list("slug", flat=True))
+        for index, slug in enumerate(scope.get(key, ())):
+            if slug not in known:
+                near = did_you_mean(slug, rows.values_list("slug", flat=True), f"Apply the {what} first.")
+                faults.append(Fault(f"scope.{key}[{index}]", f"There is no {what} '{slug}'.", near))
+    if faults:
+        raise InvalidInput(faults)
+
+
+def _missing(path: str, what: str, slug: str, table: type[Model]) -> Fault:
+    known = table._default_manager.values_list("slug", flat=True)
+    return Fault(path, f"There is no {what} '{slug}'.", did_you_mean(slug, known, f"Apply the {what} first."))
+
+
+def _take(row: ReleaseGroup | Freeze, document: Document, *columns: str, without: tuple[str, ...]) -> None:
+    """Writes the columns; every other key, and a column's empty value, goes into the body."""
+    for name in columns:
+        setattr(row, name, document.get(name, ""))
+    filled = {name for name in columns if document.get(name)}
+    row.body = {key: value for key, value in document.items() if key not in without and key not in filled}
+
+
+def _keys(row: ReleaseGroup | Freeze, *columns: str) -> dict[str, Any]:
+    return {**row.body, **{name: getattr(row, name) for name in columns if getattr(row, name)}}
