@@ -11,6 +11,8 @@ from django.db import connection
 
 from config.embedded import Hold
 
+pytest_plugins = ["tests.cast"]
+
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[None]:
