@@ -9,7 +9,7 @@ from processes import blueprint
 from processes.catalogue import Catalogue
 from processes.expressions_check import Path, Scope, check_expression
 from processes.expressions_text import is_expression, whole
-from processes.expressions_types import declared_type
+from processes.expressions_types import declared_type, stored_type
 
 Document = Mapping[str, Any]
 Names = dict[Path, str]
@@ -81,14 +81,14 @@ def item_names(kind: str) -> Names:
 
 
 def expression_types(values: Mapping[str, Any], scope: Scope) -> dict[str, str]:
-    """The types of outputs given as expressions or literals."""
+    """The types of outputs given as expressions or literals; without a declaration, lengths and moments are text."""
     return {name: _type_of(value, scope) for name, value in values.items()}
 
 
 def _type_of(value: Any, scope: Scope) -> str:
     if isinstance(value, str):
         only = whole(value) if is_expression(value) and value.strip().endswith("}}") else None
-        return "string" if only is None else check_expression(only, scope)[0]
+        return "string" if only is None else stored_type(check_expression(only, scope)[0])
     return {bool: "bool", int: "int", float: "double"}.get(type(value), "any")
 
 
@@ -99,7 +99,7 @@ def _activity_names(here: Path, activity: Document, catalogue: Catalogue, known:
         return {**names, (*here, "inputs"): "any", (*here, "outputs"): "any"}
     names.update(declared((*here, "inputs"), definition.get("inputs", {})))
     for name, kind in _output_types(activity, definition, catalogue, known).items():
-        names[*here, "outputs", name] = f"list({kind})" if activity.get("for_each") is not None else kind
+        names[*here, "outputs", name] = f"list({stored_type(kind)})" if activity.get("for_each") is not None else kind
     return names
 
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Any
 
 from cel_expr_python import cel
@@ -137,7 +138,10 @@ def _kind(value: object) -> str:
 
 
 def _spelled(sequence: tuple[Token, ...]) -> Iterator[str]:
-    return (token.text for token in sequence)
+    """The tokens as CEL reads them; `duration(` becomes ours, which knows days and weeks too."""
+    for token, following in zip_longest(sequence, sequence[1:]):
+        calls = token.text == "duration" and following is not None and following.text == "("
+        yield expressions_functions.DURATION if calls else token.text
 
 
 def _text(text: str, context: Mapping[str, Any], zone: str) -> Any:

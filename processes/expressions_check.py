@@ -20,7 +20,7 @@ from cel_expr_python import cel
 
 from config.errors import ExpressionFailed
 from processes.expressions import prepare, reason, rewrite
-from processes.expressions_functions import FUNCTIONS, extension
+from processes.expressions_functions import DURATION, FUNCTIONS, extension
 from processes.expressions_text import MACROS, ROOTS, Name, names, tokens
 from processes.expressions_types import cel_type, in_words, plain_type
 from processes.schema_words import did_you_mean
@@ -111,7 +111,7 @@ def _compile(
     shown = f"`{source if len(source) <= 80 else source[:77] + '...'}`"
     overload, undeclared = _OVERLOAD.search(complaint), _UNDECLARED.search(complaint)
     if undeclared:
-        word = undeclared.group(1)
+        word = undeclared.group(1).replace(DURATION, "duration")
         if re.search(rf"\b{word}\s*\(", source):
             return "any", [_unknown_function(shown, word)]
         known = {path[0] for path in scope.names}
@@ -130,6 +130,7 @@ def _unknown_function(shown: str, word: str) -> Complaint:
 
 def _mismatch(shown: str, operator: str, operands: str) -> Complaint:
     types = [in_words(plain_type(operand)) for operand in _split(operands[1:-1])]
+    operator = operator.replace(DURATION, "duration")
     sign = operator.replace("_", "") if not operator.replace("_", "").isalpha() else f"{operator}()"
     cure = ""
     if "text" in types and sign == "+" and len(set(types)) > 1:

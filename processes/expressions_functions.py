@@ -1,4 +1,4 @@
-"""The functions an expression may call beside CEL's own: text functions and `date`.
+"""The functions an expression may call beside CEL's own: text functions, `date`, and a `duration` that knows days.
 
 CEL's standard text extension is not used: `replace`, `join` and `split` there have no limit on what they build, so a
 short expression can fill the memory. These do the same and stop at LONGEST_TEXT.
@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cel_expr_python import cel
 
+from config.errors import InvalidInput
+from processes import durations
+
 LONGEST_TEXT = 100_000
 MOST_PARTS = 5_000
+DURATION = "duration_of"
 FUNCTIONS = (
     "date", "lowerAscii", "upperAscii", "trim", "replace", "split", "join", "indexOf", "substring", "contains",
     "startsWith",
@@ -56,6 +60,13 @@ def _date_in(moment: datetime, pattern: str, zone: str) -> str:
         return moment.astimezone(ZoneInfo(zone)).strftime(pattern)
     except (ZoneInfoNotFoundError, OSError, ValueError) as error:
         raise ValueError(f"there is no time zone '{zone}'") from error
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return durations.parse(text)
+    except InvalidInput as error:
+        raise ValueError(error.faults[0].message.removesuffix(".")) from error
 
 
 def _replace(text: str, old: str, new: str) -> str:
@@ -103,6 +114,10 @@ def _declared() -> dict[str, list[cel.Overload]]:
 
     return {
         "date": [plain("date", [moment, text], _date), plain("date", [moment, text, text], _date_in)],
+        DURATION: [
+            cel.Overload("pilothouse_duration", _T.DURATION, [text], is_member=False, impl=_duration),
+            cel.Overload("pilothouse_same", _T.DURATION, [_T.DURATION], is_member=False, impl=lambda length: length),
+        ],
         "lowerAscii": [member("lower", text, [text], str.lower)],
         "upperAscii": [member("upper", text, [text], str.upper)],
         "trim": [member("trim", text, [text], str.strip)],

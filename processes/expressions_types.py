@@ -81,7 +81,12 @@ def declared_type(declaration: Mapping[str, Any]) -> str:
         return DECLARED.get(kind, "any")
     items = declaration.get("items", "string")
     inner = declared_type({"type": items} if isinstance(items, str) else items)
-    return f"list({'string' if inner in ('timestamp', 'duration') else inner})"
+    return f"list({stored_type(inner)})"
+
+
+def stored_type(kind: str) -> str:
+    """The type of a value that is read back as it was stored: moments and durations are text then."""
+    return "string" if kind in ("timestamp", "duration") else kind
 
 
 @cache

@@ -634,6 +634,16 @@ def test_artifacts_see_the_outputs_of_their_activity():
     assert check_activity(load(f"kind: Activity\nid: a\nname: A\n{text}")[0], catalogue()).faults == []
 
 
+def test_lengths_in_outputs_without_a_declaration_are_text_and_read_back_with_duration():
+    phases = """
+- {id: a, name: A, outputs: {soak: "${{ inputs.soak }}"}, activities: [{id: x, wait: 1s}]}
+- {id: b, name: B, depends_on: [a], activities: [{id: x, wait: "${{ FOUND }}"}]}
+"""
+    assert faults(phases.replace("FOUND", "duration(phases.a.outputs.soak)")) == []
+    (fault,) = faults(phases.replace("FOUND", "now + phases.a.outputs.soak"))
+    assert "does not work on a moment and text" in fault.message
+
+
 def test_a_large_process_is_checked_in_good_time():
     activities = ", ".join(
         f"{{id: x{at}, activity: build-service, with: {{service: cart, version: \"${{{{ inputs.version + '{at}' }}}}\"}}}}"
