@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import jsonschema
+from jsonschema.protocols import Validator
 from referencing import Registry
 
 from config.errors import ExpressionFailed, Fault, InvalidInput
@@ -63,7 +65,7 @@ def validate_value(declaration: Mapping[str, Any], value: Any, path: str) -> tup
     except InvalidInput as refused:
         return value, [Fault(path, fault.message, fault.cure) for fault in refused.faults]
     found = _canonical(declaration, value)
-    validator = jsonschema.Draft202012Validator(schema_of(declaration), registry=Registry(), format_checker=FORMATS)
+    validator = _validator(json.dumps(declaration, sort_keys=True))
     faults = faults_of(validator, found, path)
     if not faults and (complaint := _pattern_complaint(declaration, found) or _range_complaint(declaration, found)):
         faults = [Fault(path, complaint)]
@@ -127,6 +129,14 @@ def typed(declarations: Declarations, values: Mapping[str, Any]) -> dict[str, An
         name: _lift(declaration_type(declaration), values.get(name)) for name, declaration in declarations.items()
     }
     return {**values, **lifted}
+
+
+@lru_cache(maxsize=1024)
+def _validator(declaration: str) -> Validator:
+    """The validator of a declaration, given as JSON so that it can be kept: making one takes longer than using it."""
+    schema = schema_of(json.loads(declaration))
+    validator: Validator = jsonschema.Draft202012Validator(schema, registry=Registry(), format_checker=FORMATS)
+    return validator
 
 
 def _narrowest(
