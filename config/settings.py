@@ -111,7 +111,9 @@ DATABASES: dict[str, dict[str, Any]] = {
 }
 
 # The machine's statements are prepared ones; behind a pooler that cannot keep them, set this to 0.
-DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = env.int("DATABASE_PREPARE_AFTER", default=5) or None
+DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = (
+    env.int("DATABASE_PREPARE_AFTER", default=5) or None
+)
 
 # Static files: hashed names, served by the web process itself.
 STATIC_URL = "static/"
@@ -199,9 +201,11 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
-        "ReleaseState": "releases.states.ReleaseState",
-        "PhaseState": "releases.states.PhaseState",
-        "ActivityState": "releases.states.ActivityState",
+        "ReleaseState": "releases.api.shapes.RELEASE_STATES",
+        "PhaseState": "releases.api.shapes.PHASE_STATES",
+        "ActivityState": "releases.api.shapes.ACTIVITY_STATES",
+        "ActivityKind": "releases.api.shapes.KINDS",
+        "ChangeKind": "processes.api.CHANGES",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -231,6 +235,7 @@ CELERY_TASK_SOFT_TIME_LIMIT = 90
 CELERY_TASK_TIME_LIMIT = 100
 CELERY_WORKER_PREFETCH_MULTIPLIER = env.int("PILOTHOUSE_PREFETCH", default=1)
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_DB_REUSE_MAX = 1_000_000  # Celery would open a new connection for each task; config.celery drops broken ones
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
-from config import health
+from config import api, health
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("health/alive", health.alive),
     path("health/ready", health.ready),
+    path("api/", include(api.urlpatterns)),
+    path("", include("releases.urls")),
 ]
+
+handler400 = "config.rest.pages.refused"
+handler403 = "config.rest.pages.forbidden"
+handler404 = "config.rest.pages.not_found"
+handler500 = "config.rest.pages.failed"

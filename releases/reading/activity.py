@@ -122,7 +122,7 @@ def activity_detail(run: ActivityRun, actor: Actor) -> ActivityDetail:
         phase=run.phase_id,
         phase_name=run.phase.name,
         **{name: getattr(run, name) for name in _COLUMNS},
-        owners=run.phase.owners,
+        owners=list(tree.nodes[run.node].doc["owners"]),
         needs=needs_of(tree, run.node),
         expires_at=_expiry(run),
         inputs=values_of(tree.nodes[run.node].doc["inputs"], run.inputs, run.sources),

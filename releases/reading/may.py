@@ -17,7 +17,7 @@ def release_may(actor: Actor, release: Release) -> list[str]:
     """Return what `actor` may do with a release: edit, start, schedule, cancel, fill_roles, pause, resume, abort."""
     verbs: list[str] = []
     operates = policy.may_operate(actor, release)
-    plans = operates or (actor is not None and release.created_by_id == actor.pk)
+    plans = operates or policy.may_plan(actor, release)
     if plans and release.state in ("draft", "scheduled", "missed", "cancelled"):
         verbs.append("edit")
     if release.state in ("draft", "scheduled") and policy.may_start(actor, release.process, release.group):

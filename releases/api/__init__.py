@@ -1,0 +1,21 @@
+"""Releases through the API: planned, started, followed, decided about; and what waits for whoever asks."""
+
+from __future__ import annotations
+
+from config.rest.views import Router
+from releases.api.activities import ActivityRuns
+from releases.api.events import Events
+from releases.api.groups import ReleaseGroups
+from releases.api.me import Me
+from releases.api.phases import PhaseRuns
+from releases.api.releases import Releases
+
+
+def routes(router: Router) -> None:
+    """Add the addresses of blueprints in motion."""
+    router.register("release-groups", ReleaseGroups, basename="release-group")
+    router.register("releases", Releases, basename="release")
+    router.register("phase-runs", PhaseRuns, basename="phase-run")
+    router.register("activity-runs", ActivityRuns, basename="activity-run")
+    router.register("events", Events, basename="event")
+    router.single("me", Me)
