@@ -6,18 +6,21 @@ Pure: works on documents and a catalogue.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import islice
 from typing import Any
 
-from config.errors import ExpressionFailed, Fault
+from config.errors import Fault
 from processes import blueprint
 from processes.catalogue import Catalogue
-from processes.checks_scope import definition_of
+from processes.checks_report import Place
+from processes.checks_scope import PHASE, RELEASE, definition_of, phase_scope, process_scope
+from processes.checks_values import check_value
 from processes.expansion import MOST_NODES
-from processes.expressions import prepare
-from processes.expressions_text import expressions_in, pieces
+from processes.expressions_check import Scope
+from processes.expressions_text import expressions_in
 from processes.inputs import validate_value
 from processes.schema_words import did_you_mean
 
@@ -28,11 +31,13 @@ Reference = tuple[str, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One level: the inputs declared there (None when what declares them is missing), and what `with` gives them."""
+    """One level: the inputs declared there (None when what declares them is missing), what `with` gives them, and the
+    names that expressions given there may use."""
 
     what: str
     declarations: Mapping[str, Mapping[str, Any]] | None
     given: Mapping[str, Any]
+    scope: Callable[[], Scope]
 
 
 Levels = Mapping[Path, Level]
@@ -41,20 +46,36 @@ Levels = Mapping[Path, Level]
 def levels_of(document: Document, catalogue: Catalogue) -> dict[Path, Level]:
     """Every level of a process by its path: `()`, `("build",)`, `("build", "cart")`, and so on into subprocesses."""
     below = islice(_inside(document, catalogue, (), (str(document["id"]),)), MOST_NODES)
-    return {(): Level("process", document.get("inputs", {}), {}), **dict(below)}
+    return {(): Level("process", document.get("inputs", {}), {}, _before_all), **dict(below)}
+
+
+def _before_all() -> Scope:
+    return Scope(RELEASE)
 
 
 def _inside(document: Document, catalogue: Catalogue, above: Path, chain: Path) -> Iterator[tuple[Path, Level]]:
+    scope = cache(partial(process_scope, document, catalogue))
     for phase in document.get("phases", ()):
         here = (*above, phase["id"])
-        yield here, Level("phase", phase.get("inputs", {}), {})
+        yield here, Level("phase", phase.get("inputs", {}), {}, partial(_opening, scope))
         for activity in phase.get("activities", ()):
             definition = definition_of(activity, catalogue)
             declarations = None if definition is None else definition.get("inputs", {})
-            yield (*here, activity["id"]), Level("activity", declarations, blueprint.given_with(activity))
+            yield (
+                (*here, activity["id"]),
+                Level("activity", declarations, blueprint.given_with(activity), partial(_in_phase, scope, phase)),
+            )
             called = blueprint.split_pin(blueprint.process_reference(activity) or "")[0]
             if called and definition is not None and called not in chain:
                 yield from _inside(definition, catalogue, (*here, activity["id"]), (*chain, called))
+
+
+def _opening(scope: Callable[[], Scope]) -> Scope:
+    return scope().with_names(PHASE)
+
+
+def _in_phase(scope: Callable[[], Scope], phase: Document) -> Scope:
+    return phase_scope(scope(), phase)
 
 
 def given_in(values: Document, path: Path = (), place: str = "values") -> Iterator[tuple[Path, str, Document]]:
@@ -70,7 +91,7 @@ def given_in(values: Document, path: Path = (), place: str = "values") -> Iterat
 def clean_values(values: Document, levels: Levels) -> tuple[dict[str, Any], list[Fault]]:
     """The values in canonical form, and everything wrong with them: unknown levels and names, wrong types.
 
-    Missing values are no fault here. Expressions are taken as they are if they can be read.
+    Missing values are no fault here. Expressions stay as they are; their names and types must fit.
     """
     faults: list[Fault] = []
     clean: dict[Path, dict[str, Any]] = {}
@@ -116,19 +137,10 @@ def _value(level: Level, name: str, value: Any, place: str) -> tuple[Any, list[F
         known = list(level.declarations)
         words = f"The inputs are: {', '.join(known)}." if known else "Remove it."
         return value, [Fault(place, f"The {level.what} has no input '{name}'.", did_you_mean(name, known, words))]
-    written = [text for _, text in expressions_in(value)]
-    if written:
-        return value, _unreadable(written, place)
-    return validate_value(level.declarations[name], value, place)
-
-
-def _unreadable(texts: list[str], place: str) -> list[Fault]:
-    try:
-        for source in (content for text in texts for is_source, content in pieces(text) if is_source):
-            prepare(source)
-    except ExpressionFailed as error:
-        return [Fault(place, error.message)]
-    return []
+    declaration = level.declarations[name]
+    if any(True for _ in expressions_in(value)):
+        return value, list(check_value(value, declaration, Place(place, level.scope())))
+    return validate_value(declaration, value, place)
 
 
 def _unknown_level(path: Path, place: str, levels: Levels) -> Fault:

@@ -98,7 +98,7 @@ def completeness(input_set: InputSet, revision: ProcessRevision | None = None) -
         return Completeness(complete=False, faults=error.faults)
     found = inputs_completeness.completeness(tree["nodes"], input_set.values)
     faults = [Fault(f"values.{one.path}", one.message, one.cure) for one in (*found.missing, *found.faults)]
-    faults += _unknown_resources(input_set.values, levels_of(revision.document, catalogue), catalogue)
+    faults = _and_resources(faults, input_set.values, levels_of(revision.document, catalogue), catalogue)
     faults += _valueless_secrets(input_set.values, found.secrets)
     return Completeness(complete=not faults, faults=tuple(faults))
 
@@ -136,7 +136,12 @@ def _against(document: Document, values: Document) -> tuple[dict[str, Any], list
     catalogue.warm([document])
     levels = levels_of(document, catalogue)
     clean, faults = clean_values(values, levels)
-    return clean, faults or _unknown_resources(values, levels, catalogue)
+    return clean, _and_resources(faults, values, levels, catalogue)
+
+
+def _and_resources(faults: list[Fault], values: Document, levels: Levels, catalogue: DatabaseCatalogue) -> list[Fault]:
+    known = {fault.path for fault in faults}
+    return faults + [fault for fault in _unknown_resources(values, levels, catalogue) if fault.path not in known]
 
 
 def _unknown_resources(values: Document, levels: Levels, catalogue: DatabaseCatalogue) -> list[Fault]:
