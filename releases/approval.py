@@ -38,12 +38,22 @@ def needed(rule: Mapping[str, Any], eligible: int) -> int:
 
 
 def standings(
-    rules: Sequence[Mapping[str, Any]], eligible: Sequence[AbstractSet[int]], approvers: Sequence[int]
+    rules: Sequence[Mapping[str, Any]],
+    eligible: Sequence[AbstractSet[int]],
+    approvers: Sequence[int],
+    *,
+    needs: Sequence[int] | None = None,
 ) -> list[Standing]:
-    """Return how every rule stands after `approvers` (user ids, in order) have approved."""
-    needs = [needed(rule, len(people)) for rule, people in zip(rules, eligible, strict=True)]
+    """Return how every rule stands after `approvers` (user ids, in order) have approved.
+
+    `needs` is how many sign-offs each rule asks for, if that does not follow from who is eligible.
+    """
+    if needs is None:
+        needs = [needed(rule, len(people)) for rule, people in zip(rules, eligible, strict=True)]
     slots = match(needs, eligible, approvers)
-    filled = [tuple(user for user in approvers if slots.get(user) == index) for index in range(len(rules))]
+    filled = [
+        tuple(user for user in dict.fromkeys(approvers) if slots.get(user) == index) for index in range(len(rules))
+    ]
     return [
         Standing(rule, frozenset(people), need, signers)
         for rule, people, need, signers in zip(rules, eligible, needs, filled, strict=True)
