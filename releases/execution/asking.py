@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from config.errors import Fault, InvalidInput
 from processes import durations
 from releases.execution.artifacts import record_artifacts
 from releases.execution.locked import Locked, Run
@@ -16,31 +17,43 @@ __all__ = ["expire", "form_of", "open_manual", "reject"]
 
 
 def open_manual(locked: Locked, run: Run, work: dict[str, Any], *, attempt: int) -> dict[str, Any]:
-    """Make the tasks of a manual activity; return its columns: what is asked, and when nobody's answer is a decision."""
-    tasks = [{**task, "groups": task["groups"] or run.node.doc["owners"]} for task in work.get("tasks") or []]
-    TaskRun.objects.bulk_create(
+    """Make the tasks of a manual activity; return its columns: what is asked, and when no answer is a decision."""
+    approval, owners = terms_of(work), run.node.doc["owners"]
+    expires = approval.get("expires_in")
+    length = _seconds(expires)
+    tasks = [
         TaskRun(
             activity_run_id=run.id,
             attempt=attempt,
             slug=task["id"],
-            name=task["name"],
+            name=task["name"][:200],
             position=position,
-            groups=task["groups"],
+            groups=_names(task["groups"]) or owners,
             required=task["required"],
-            expected_seconds=None
-            if task["expected_duration"] is None
-            else durations.seconds(task["expected_duration"]),
+            expected_seconds=_seconds(task["expected_duration"]),
         )
-        for position, task in enumerate(tasks)
-    )
-    approval = terms_of(work)
-    asked = [*(task["groups"] for task in tasks), *(rule_names(rule) for rule in approval.get("rules") or [])]
+        for position, task in enumerate(work.get("tasks") or [])
+    ]
+    TaskRun.objects.bulk_create(tasks)
+    asked = [*(task.groups for task in tasks), *(rule_names(rule) for rule in approval.get("rules") or [])]
     take_part(locked.id, [name for names in asked for name in names])
-    expires = approval.get("expires_in")
-    if expires is None:
+    if length is None:
         return {"work": work}
-    at = locked.now + timedelta(seconds=durations.seconds(expires))
+    at = locked.now + timedelta(seconds=length)
     return {"work": {**work, "approval": {**approval, "expires_at": at.isoformat()}}, "next_look_at": at}
+
+
+def _seconds(length: Any) -> float | None:
+    """Return the seconds of a length of time that a document gave as a number or, by an expression, as text."""
+    return None if length is None else durations.seconds(length)
+
+
+def _names(groups: list[Any]) -> list[str]:
+    """Return who a task is assigned to, after its expressions were filled in. Raises InvalidInput for no name."""
+    wrong = [group for group in groups if not isinstance(group, str) or not 0 < len(group) <= 200]
+    if wrong:
+        raise InvalidInput([Fault("groups", f"{group!r} is not the name of a group or person.") for group in wrong])
+    return groups
 
 
 def expire(locked: Locked, run: Run, work: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from releases.execution.locked import Locked, Run, lock_release
 from releases.execution.opening import open_run
 from releases.execution.planting import plant_below
 from releases.execution.snapshots import snapshot_of
+from releases.execution.taking_part import take_part
 from releases.models import ActivityRun, Release
 from releases.tree import Key, Tree
 
@@ -63,13 +64,24 @@ def ignore(
     """Wave an activity on hold through, perhaps with outputs that stand in for its own."""
     with lock_release(release_id, now=now, actor=actor) as locked:
         run = _held(locked, run_id)
-        declared = {n: d for n, d in run.node.doc["outputs"].items() if isinstance(d, Mapping)}
-        clean, faults = (dict(outputs), []) if run.node.is_container else typed_inputs.validate(declared, outputs)
-        if faults:
-            raise InvalidInput([Fault(f"outputs.{fault.path}", fault.message, fault.cure) for fault in faults])
-        locked.move(run, "ignored", reason=reason, **{"outputs": clean} if clean else {})
-        locked.change(run, reason=reason)
+        clean = _stand_ins(run, outputs)
+        locked.move(run, "ignored", reason=reason)
+        locked.change(run, reason=reason, **{"outputs": clean} if clean else {})
         advance(locked, [run.key])
+
+
+def _stand_ins(run: Run, outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return checked outputs that stand in for a run's own: any of those it declares; a subprocess's have no types."""
+    declared = {
+        name: {**declaration, "required": False}
+        for name, declaration in run.node.doc["outputs"].items()
+        if isinstance(declaration, Mapping)
+    }
+    untyped = {name: value for name, value in outputs.items() if isinstance(run.node.doc["outputs"].get(name), str)}
+    clean, faults = typed_inputs.validate(declared, {n: v for n, v in outputs.items() if n not in untyped})
+    if faults:
+        raise InvalidInput([Fault(f"outputs.{fault.path}", fault.message, fault.cure) for fault in faults])
+    return {**untyped, **clean}
 
 
 def fail(release_id: int, run_id: int, *, actor: Actor, now: datetime, reason: str) -> None:
@@ -90,20 +102,26 @@ def replace(
     subprocess: Mapping[str, Any],
     graft: list[dict[str, Any]],
     reason: str,
+    names: Sequence[str] = (),
 ) -> None:
     """Run another process in place of an activity on hold, and map its outputs onto the activity's.
 
-    `graft` is that process expanded: a `subprocess` node followed by what it holds, with ordinals of its own.
+    `graft` is that process expanded: a `subprocess` node followed by what it holds, with ordinals of its own;
+    `subprocess` says which it is (`process`, `revision`, `roles`), `names` which groups and people it speaks of.
     """
     with lock_release(release_id, now=now, actor=actor) as locked:
         run = _held(locked, run_id)
         if run.node.is_container:
             raise Conflict("Only a single activity can be replaced by a subprocess.", code="wrong_kind")
+        if run.key.items:
+            raise Conflict("A single item of a for_each cannot be replaced by a subprocess.", code="wrong_kind")
         tree = grafted(locked.tree, run.key.node, graft)
+        tree["roles"] = {**subprocess.get("roles", {}), **tree.get("roles", {})}
         snapshot, locked.tree = snapshot_of(tree)
         Release.objects.filter(pk=release_id).update(snapshot=snapshot)
         run.node = locked.tree[run.key]
         plant_below(locked, run.key)
+        take_part(release_id, names)
         after = {"process": subprocess["process"], "revision": subprocess["revision"]}
         locked.event(run, "activity.replaced", after=after, reason=reason)
         locked.move(run, "queued", verb="activity.retried", reason=reason, kind="subprocess")
@@ -175,6 +193,7 @@ def put_back(locked: Locked, keys: list[Key]) -> None:
             opened_at=None,
             started_at=None,
             finished_at=None,
+            changed_inputs={},
             next_look_at=None,
             deadline_at=None,
             outputs={},

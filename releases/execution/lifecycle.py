@@ -11,7 +11,7 @@ from config.errors import Conflict
 from config.trail import Actor, actor_name, record
 from releases import states
 from releases.execution.advance import advance, advance_all
-from releases.execution.locked import Locked, lock_release
+from releases.execution.locked import Locked, Run, lock_release
 from releases.execution.planting import plant_release
 from releases.models import Release, Snapshot
 from releases.states import SETTLED
@@ -62,7 +62,7 @@ def resume(release_id: int, *, actor: Actor, now: datetime) -> None:
         locked.to_start += [run for run in locked.runs.values() if _is_ready(run) and run not in locked.to_start]
 
 
-def _is_ready(run: Any) -> bool:
+def _is_ready(run: Run) -> bool:
     return run.state == "queued" and run.node.kind == "automated" and run.tries <= 1
 
 

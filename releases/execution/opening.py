@@ -112,9 +112,9 @@ def _activity_scope(run: Run, inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": doc["id"], "name": doc["name"], "inputs": typed_inputs.typed(doc["inputs"], inputs)}
 
 
-def _timeout(locked: Locked, run: Run) -> float | None:
+def _timeout(locked: Locked, run: Run, activity: Mapping[str, Any]) -> float | None:
     """Return the seconds after which a run has taken too long; the document may say it as an expression."""
-    timeout = evaluate(locked, run.key, run.node.doc.get("timeout"))
+    timeout = evaluate(locked, run.key, run.node.doc.get("timeout"), activity=activity)
     return None if timeout is None else durations.seconds(timeout)
 
 
@@ -126,8 +126,9 @@ def _open_phase(locked: Locked, run: Run) -> None:
 def _open_automated(locked: Locked, run: Run) -> None:
     columns = _opened(locked, run)
     doc = run.node.doc
-    columns["work"] = evaluate(locked, run.key, doc["spec"], activity=_activity_scope(run, columns["inputs"]))
-    columns["work"]["timeout"] = _timeout(locked, run)
+    activity = _activity_scope(run, columns["inputs"])
+    columns["work"] = evaluate(locked, run.key, doc["spec"], activity=activity)
+    columns["work"]["timeout"] = _timeout(locked, run, activity)
     columns["next_look_at"] = locked.now + RESEND
     if run.state == "queued":
         locked.change(run, **columns)
@@ -140,23 +141,25 @@ def _open_automated(locked: Locked, run: Run) -> None:
 def _open_manual(locked: Locked, run: Run) -> None:
     columns = _opened(locked, run)
     activity = _activity_scope(run, columns["inputs"])
+    timeout = _timeout(locked, run, activity)
     work = evaluate(locked, run.key, run.node.doc["spec"], activity=activity)
     columns.update(open_manual(locked, run, work, attempt=columns["attempt"]))
-    _wait(locked, run, columns)
+    _wait(locked, run, columns, timeout)
 
 
 def _open_signal(locked: Locked, run: Run) -> None:
     columns = _opened(locked, run)
     columns["work"] = dict(run.node.doc["spec"])
-    _wait(locked, run, columns)
+    _wait(locked, run, columns, _timeout(locked, run, _activity_scope(run, columns["inputs"])))
 
 
 def _open_wait(locked: Locked, run: Run) -> None:
     columns = _opened(locked, run)
-    until = moment(evaluate(locked, run.key, run.node.doc["spec"]["wait"]), locked.now)
+    activity = _activity_scope(run, columns["inputs"])
+    until = moment(evaluate(locked, run.key, run.node.doc["spec"]["wait"], activity=activity), locked.now)
     columns["work"] = {"until": until.isoformat()}
     columns["next_look_at"] = until
-    _wait(locked, run, columns)
+    _wait(locked, run, columns, _timeout(locked, run, activity))
     if until <= locked.now:
         locked.move(run, "succeeded")
 
@@ -175,8 +178,7 @@ def moment(value: Any, now: datetime) -> datetime:
     return found
 
 
-def _wait(locked: Locked, run: Run, columns: dict[str, Any]) -> None:
-    timeout = _timeout(locked, run)
+def _wait(locked: Locked, run: Run, columns: dict[str, Any], timeout: float | None) -> None:
     if timeout is not None:
         columns["deadline_at"] = locked.now + timedelta(seconds=timeout)
         looks = [at for at in (columns["next_look_at"], columns["deadline_at"]) if at is not None]
@@ -202,9 +204,11 @@ def _open_for_each(locked: Locked, run: Run) -> None:
         row = locked.runs[child]
         if index < len(items):
             locked.change(row, item=items[index])
-        elif row.state not in SETTLED:
-            locked.move(row, "skipped", reason="the list has become shorter")
-    columns = {"attempt": run.attempt + 1, "tries": 1, "outputs": {}, "error": "", "partial": False}
+            continue
+        for key in (child, *engine.family(locked.tree, locked.known(), child)):
+            if locked.runs[key].state not in SETTLED:
+                locked.move(locked.runs[key], "skipped", reason="the list has become shorter")
+    columns: dict[str, Any] = {"attempt": run.attempt + 1, "tries": 1, "outputs": {}, "error": "", "partial": False}
     locked.move(run, "running", item_count=len(items), opened_at=locked.now, started_at=locked.now, **columns)
 
 

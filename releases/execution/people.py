@@ -1,4 +1,4 @@
-"""What people do in a manual or signal activity: each verb writes one answer and settles the activity when it is complete.
+"""What people do in a manual or signal activity: each verb writes one answer, and settles what is complete.
 
 Whether the person may do it is asked in `releases/services`; here is what it does.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+from django.contrib.auth.models import User
 
 from config.errors import Conflict, ExpressionFailed, Fault, InvalidInput
 from config.trail import actor_name
@@ -18,6 +20,7 @@ from releases.execution.asking import reject
 from releases.execution.locked import Locked, Run
 from releases.execution.scope import Scope
 from releases.execution.signing import (
+    actors_of,
     barred_from,
     content_digest,
     content_of,
@@ -31,9 +34,11 @@ from releases.execution.signing import (
 from releases.models import ActivityRun, SignOff, TaskRun
 
 __all__ = [
+    "actors_of",
     "barred_from",
     "complete",
     "missing_parts",
+    "require_approval",
     "rule_names",
     "send_signal",
     "set_task",
@@ -64,7 +69,7 @@ def set_task(locked: Locked, run_id: int, task: str, *, done: bool) -> None:
         raise InvalidInput([Fault("task", f"There is no task '{task}' in this activity.")])
     changed = found.filter(done_at__isnull=done).update(
         done_at=locked.now if done else None,
-        done_by=locked.actor if done else None,
+        done_by=locked.actor if done and isinstance(locked.actor, User) else None,
         done_by_name=actor_name(locked.actor) if done else "",
     )
     if not changed:
@@ -101,13 +106,14 @@ def sign(locked: Locked, run_id: int, *, decision: str, comment: str) -> None:
     content = content_of(locked, row)
     void_changed(locked, run, content)
     user = locked.actor
+    assert isinstance(user, User)
     if SignOff.objects.filter(activity_run_id=run.id, attempt=run.attempt, user=user, void_at=None).exists():
         raise Conflict("You have already signed this activity.", code="already_signed")
     SignOff.objects.create(
         activity_run_id=run.id,
         attempt=run.attempt,
         user=user,
-        user_name=actor_name(locked.actor),
+        user_name=actor_name(user),
         decision=decision,
         comment=comment,
         digest=content_digest(content),

@@ -50,7 +50,7 @@ def _plant(locked: Locked, keys: Sequence[Key], items: dict[Key, Any]) -> None:
     activity_rows = [_activity_run(locked, key, ids, items.get(key)) for key in activities]
     PhaseRun.objects.bulk_create(phase_rows)
     ActivityRun.objects.bulk_create(activity_rows)
-    made = (*phase_rows, *activity_rows)
+    made: list[PhaseRun | ActivityRun] = [*phase_rows, *activity_rows]
     locked.know(rows.RunRow(row.pk, row.node, row.items, "pending", False, 0, 0, 0) for row in made)
 
 
