@@ -1,9 +1,9 @@
 """Who may see a release and who may do what in it, in one place for pages, API and admin.
 
-A release is seen by holders of `view_release` or `operate_release` (model-wide or on it), by those who may see or operate
-its group, by those who may start or operate its process, and by everybody who takes part in it or made it.
-It is operated (paused, resumed, aborted, restarted) by holders of `operate_release` on it, its group or its process. What is
-on hold is decided by them and by the owners of the phase it lies in.
+A release is seen by holders of `view_release` or `operate_release` (model-wide or on it), by those who may see or
+operate its group, by those who may start or operate its process, and by everybody who takes part in it or made it.
+It is operated (paused, resumed, aborted, restarted) by holders of `operate_release` on it, its group or its process.
+What is on hold is decided by them and by the owners of the activity and of the phases it lies in.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from __future__ import annotations
 from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from config.errors import NotPermitted
+from config.errors import NotFound, NotPermitted
 from config.permissions import allowed, visible_by_any
 from config.trail import Actor
 from processes.models import Process
 from releases import assignees
-from releases.models import ActivityRun, Participant, PhaseRun, Release, ReleaseGroup
+from releases.models import ActivityRun, Participant, PhaseRun, Release, ReleaseGroup, Snapshot
 
 
 def visible_releases(actor: Actor) -> QuerySet[Release]:
@@ -66,18 +66,34 @@ def owns(actor: Actor, phase: PhaseRun) -> bool:
     """Return whether `actor` is an owner of a phase run, or of one that holds it."""
     if actor is None:
         return True
-    if not isinstance(actor, User):
+    if not isinstance(actor, User) or not actor.is_active:
         return False
-    prefixes = phase.path.split("/")
-    paths = ["/".join(prefixes[: length + 1]) for length in range(len(prefixes))]
-    holders = PhaseRun.objects.filter(release_id=phase.release_id, path__in=paths).values_list("owners", flat=True)
-    names = {name for owners in holders for name in owners} | set(phase.owners)
+    holders = PhaseRun.objects.filter(release_id=phase.release_id, path__in=_paths_around(phase.path))
+    names = {name for owners in holders.values_list("owners", flat=True) for name in owners} | set(phase.owners)
     return assignees.is_one_of(actor, phase.release_id, names)
+
+
+def _paths_around(path: str) -> list[str]:
+    """Return the paths a phase's holders may have: `a/b/c[0]` lies in `a`, and in `a/b` or `a/b[0]`."""
+    plain, bracket, items = path.partition("[")
+    indexes = [f"[{index}" for index in items.split("[")] if bracket else []
+    suffixes = ["".join(indexes[:length]) for length in range(len(indexes) + 1)]
+    ids = plain.split("/")
+    return ["/".join(ids[:length]) + suffix for length in range(1, len(ids) + 1) for suffix in suffixes]
 
 
 def may_decide(actor: Actor, run: ActivityRun) -> bool:
     """Return whether `actor` may retry, replace, ignore or fail what is on hold, and say a manual activity is done."""
-    return may_operate(actor, run.release) or owns(actor, run.phase)
+    return may_operate(actor, run.release) or owns(actor, run.phase) or _owns_activity(actor, run)
+
+
+def _owns_activity(actor: Actor, run: ActivityRun) -> bool:
+    """Return whether `actor` is among the owners that the activity has of its own, as its node was pinned."""
+    if not isinstance(actor, User) or not actor.is_active or run.release.snapshot_id is None:
+        return False
+    snapshot = Snapshot.objects.filter(pk=run.release.snapshot_id)
+    owners = snapshot.values_list(f"tree__nodes__{run.node}__owners", flat=True).first()
+    return assignees.is_one_of(actor, run.release_id, owners or [])
 
 
 def require_operate(actor: Actor, release: Release) -> None:
@@ -106,8 +122,22 @@ def require_one_of(actor: Actor, release_id: int, names: list[str], what: str) -
         raise NotPermitted(f"Only {', '.join(names) or 'nobody'} may {what}.")
 
 
-def require_operate_or_create(actor: Actor, release: Release) -> None:
-    """Raise NotPermitted unless `actor` may operate `release`, or has made it and may still start it."""
-    if may_operate(actor, release) or (actor is not None and release.created_by_id == actor.pk):
-        return
-    raise NotPermitted("You need the permission to operate this release, its group or its process.")
+def may_plan(actor: Actor, release: Release) -> bool:
+    """Return whether `actor` may edit, schedule or cancel `release`: operates it, or made it and may still start it."""
+    if may_operate(actor, release):
+        return True
+    if not isinstance(actor, User) or release.created_by_id != actor.pk:
+        return False
+    return may_start(actor, release.process, release.group)
+
+
+def require_plan(actor: Actor, release: Release) -> None:
+    """Raise NotPermitted unless `actor` may plan `release`."""
+    if not may_plan(actor, release):
+        raise NotPermitted("You need the permission to operate this release, its group or its process.")
+
+
+def require_see(actor: Actor, release_id: int) -> None:
+    """Raise NotFound unless `actor` may see the release: whoever may not learns nothing of it."""
+    if not visible_releases(actor).filter(pk=release_id).exists():
+        raise NotFound("There is no such release, or you may not see it.")
