@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from config.errors import Fault
+from config.errors import ExpressionFailed, Fault
 from processes import expressions
 from processes import inputs as typed_inputs
 from releases.models import Release
@@ -54,17 +54,21 @@ def resolve(expanded: Mapping[str, Any], layers: Layers, release: Release, now: 
     _resolve_process(result, nodes[0], layers, release, now)
     for node in nodes[1:]:
         if node["inputs"] and (node["kind"] != "for_each"):
-            _show(result, node)
+            _show(result, node, now)
     return result
 
 
-def _levels(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the path and the values of every level of an input set's document; the process's path is empty."""
-    yield "", document.get("inputs") or {}
+def _levels(document: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the path and the values of every level of an input set's document; the process's path is empty.
+
+    An activity that calls a subprocess holds the levels of that process again.
+    """
+    yield above, document.get("inputs") or {}
     for phase, entry in (document.get("phases") or {}).items():
-        yield phase, (entry or {}).get("inputs") or {}
+        path = f"{above}/{phase}" if above else phase
+        yield path, (entry or {}).get("inputs") or {}
         for activity, inner in ((entry or {}).get("activities") or {}).items():
-            yield f"{phase}/{activity}", (inner or {}).get("inputs") or {}
+            yield from _levels(inner or {}, f"{path}/{activity}")
 
 
 def _resolve_process(
@@ -93,10 +97,11 @@ def facts(release: Release) -> dict[str, Any]:
         "version": release.version,
         "planned_start": release.planned_start_at,
         "planned_end": release.planned_end_at,
+        "started_by": release.started_by_name,
     }
 
 
-def _show(result: Resolved, node: Mapping[str, Any]) -> None:
+def _show(result: Resolved, node: Mapping[str, Any], now: datetime) -> None:
     """Show a phase's or an activity's inputs; check the values that are plain already."""
     declarations = node["inputs"]
     given: Layers = [(source, values) for source, values in result.values.get(node["path"], [])]
@@ -111,10 +116,19 @@ def _show(result: Resolved, node: Mapping[str, Any]) -> None:
                 Fault(f"{node['path']}.{name}", "It is required and has no value.", "Give it a value.")
             )
         if value is not None and not expressions.references(value):
-            checked, faults = typed_inputs.validate_value(declarations[name], value, f"{node['path']}.{name}")
+            checked, faults = _checked(declarations[name], value, f"{node['path']}.{name}", now)
             result.faults += faults
-            entry = {**entry, "value": checked}
-        result.shown.append(_line(node["path"], name, declarations[name], entry))
+            value = checked
+        result.shown.append(_line(node["path"], name, declarations[name], {**entry, "value": value}))
+
+
+def _checked(declaration: Mapping[str, Any], value: Any, path: str, now: datetime) -> tuple[Any, list[Fault]]:
+    """Return a value that depends on nothing (`${{ 1 + 1 }}` included), made canonical, and its faults."""
+    try:
+        plain = expressions.evaluate(value, {"now": now})
+    except ExpressionFailed as error:
+        return value, [Fault(path, error.message)]
+    return typed_inputs.validate_value(declaration, plain, path)
 
 
 def _line(path: str, name: str, declaration: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
