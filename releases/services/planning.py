@@ -12,10 +12,12 @@ from django.db import transaction
 from config.errors import Conflict, Fault, InvalidInput
 from config.trail import Actor, actor_name, record
 from processes.models import InputSet, Process, ProcessRevision
-from releases import policy, states
-from releases.models import Release, ReleaseGroup, ReleaseRole
+from releases import assignees, policy, states
+from releases.models import Participant, Release, ReleaseGroup, ReleaseRole
+from releases.services.given import document_faults, require, text_faults
 
 EDITABLE = ("name", "version", "description", "given", "input_set", "planned_start_at", "planned_end_at")
+_EDITABLE = f"What can be changed is: {', '.join(EDITABLE)}."
 
 
 def create_release(
@@ -46,7 +48,7 @@ def create_release(
         name=name.strip(),
         version=version.strip(),
         description=description,
-        given=dict(given or {}),
+        given={} if given is None else given,
         planned_start_at=planned_start_at,
         planned_end_at=planned_end_at,
         created_at=now,
@@ -63,8 +65,13 @@ def create_release(
 
 def check_plan(release: Release) -> None:
     """Raise InvalidInput with everything wrong with a release's plan."""
-    faults: list[Fault] = []
-    if not release.name:
+    faults = [
+        *text_faults("name", release.name, most=200),
+        *text_faults("version", release.version, most=100),
+        *text_faults("description", release.description),
+        *document_faults("given", release.given),
+    ]
+    if not release.name.strip():
         faults.append(Fault("name", "A release needs a name."))
     if release.input_set is not None and release.input_set.process_id != release.process_id:
         cure = f"Choose one for {release.process}."
@@ -74,6 +81,8 @@ def check_plan(release: Release) -> None:
     if release.revision is not None and release.revision.process_id != release.process_id:
         faults.append(Fault("revision", "This revision is of another process."))
     start, end = release.planned_start_at, release.planned_end_at
+    if release.state == "scheduled" and start is None:
+        faults.append(Fault("planned_start_at", "A scheduled release needs a planned start."))
     if end is not None and (start is None or end < start):
         faults.append(Fault("planned_end_at", "The planned end is before the planned start."))
     if faults:
@@ -83,19 +92,21 @@ def check_plan(release: Release) -> None:
 def edit_release(
     actor: Actor, release: Release, changes: Mapping[str, Any], *, now: datetime, expected: int | None = None
 ) -> Release:
-    """Change the plan of a release that has not started. `expected` is the count of edits the caller has seen."""
+    """Change the plan of a release that has not started. `expected` is the count of edits the caller has seen.
+
+    Raises NotPermitted, Conflict if it has started or was changed meanwhile, or InvalidInput with every fault.
+    """
+    require([Fault(name, "This cannot be changed.", _EDITABLE) for name in changes if name not in EDITABLE])
     with transaction.atomic():
         locked = _lock(release)
-        policy.require_operate_or_create(actor, locked)
+        policy.require_plan(actor, locked)
         if expected is not None and expected != locked.edits:
             raise Conflict("Somebody has changed this release meanwhile.", code="stale")
         if locked.started_at is not None or locked.state not in ("draft", "scheduled", "missed", "cancelled"):
             raise Conflict("A release that has started keeps its plan.", code="started")
         before = {name: _plain(getattr(locked, name)) for name in changes}
         for name, value in changes.items():
-            if name not in EDITABLE:
-                raise InvalidInput([Fault(name, "This cannot be changed.")])
-            setattr(locked, name, value)
+            setattr(locked, name, value.strip() if name in ("name", "version") else value)
         check_plan(locked)
         locked.edits += 1
         locked.save(update_fields=[*changes, "edits"])
@@ -117,23 +128,24 @@ def _lock(release: Release) -> Release:
 
 def cancel_release(actor: Actor, release: Release, *, reason: str, now: datetime) -> Release:
     """Call off a scheduled release. Raises Conflict if it is not scheduled."""
+    require(text_faults("reason", reason))
     return _move(actor, release, "cancelled", now=now, reason=reason)
 
 
 def schedule_release(actor: Actor, release: Release, *, now: datetime) -> Release:
     """Schedule a draft, cancelled or missed release for its planned start. Raises InvalidInput if it has none."""
-    if release.planned_start_at is None:
-        raise InvalidInput([Fault("planned_start_at", "A scheduled release needs a planned start.")])
     return _move(actor, release, "scheduled", now=now)
 
 
 def _move(actor: Actor, release: Release, to: str, *, now: datetime, reason: str = "") -> Release:
     with transaction.atomic():
         locked = _lock(release)
-        policy.require_operate_or_create(actor, locked)
+        policy.require_plan(actor, locked)
         if to not in states.RELEASE_MOVES[states.ReleaseState(locked.state)]:
-            raise Conflict(f"A release that is {locked.state} cannot be {to}.", code="wrong_state")
+            raise Conflict(f"A release that is {locked.state.replace('_', ' ')} cannot be {to}.", code="wrong_state")
         before, locked.state, locked.reason = locked.state, to, reason
+        if to == "scheduled":
+            check_plan(locked)
         locked.save(update_fields=["state", "reason"])
         record(
             actor,
@@ -149,19 +161,47 @@ def _move(actor: Actor, release: Release, to: str, *, now: datetime, reason: str
 
 
 def fill_role(actor: Actor, release: Release, *, role: str, user: User, now: datetime) -> None:
-    """Name the person who fills a role of the process in this release. Raises InvalidInput for an unknown role."""
-    policy.require_operate_or_create(actor, release)
+    """Name the person who fills a role of the process in this release, who from then on takes part in it.
+
+    Raises NotPermitted, InvalidInput for an unknown role or a person who cannot fill it, Conflict once the release is
+    over.
+    """
+    with transaction.atomic():
+        locked = _lock(release)
+        policy.require_plan(actor, locked)
+        if locked.finished_at is not None:
+            raise Conflict(f"The release is {locked.state.replace('_', ' ')}; its roles stay.", code="wrong_state")
+        require(_role_faults(locked, role, user))
+        before = ReleaseRole.objects.filter(release=locked, role=role).values_list("user__username", flat=True).first()
+        ReleaseRole.objects.update_or_create(release=locked, role=role, defaults={"user": user})
+        Participant.objects.get_or_create(release=locked, user=user, group=None)
+        record(
+            actor,
+            "role.filled",
+            locked,
+            before=None if before is None else {"role": role, "user": before},
+            after={"role": role, "user": user.get_username()},
+            release_id=locked.pk,
+            now=now,
+        )
+
+
+def _role_faults(release: Release, role: str, user: User) -> list[Fault]:
     known = roles_of(release)
     if role not in known:
         cure = f"Its roles are {', '.join(sorted(known))}." if known else "It has none."
-        raise InvalidInput([Fault("role", f"The process has no role '{role}'.", cure)])
-    group = (known[role] or {}).get("group")
-    if group and not user.groups.filter(name=group).exists():
-        raise InvalidInput([Fault("user", f"{user} is not in the group {group}.")])
-    with transaction.atomic():
-        ReleaseRole.objects.update_or_create(release=release, role=role, defaults={"user": user})
-        after = {"role": role, "user": user.get_username()}
-        record(actor, "role.filled", release, after=after, release_id=release.pk, now=now)
+        return [Fault("role", f"The process has no role '{role}'.", cure)]
+    if not user.is_active:
+        return [Fault("user", f"{user} is not active.")]
+    terms = known[role] or {}
+    names = [name for name in (terms.get("group"), terms.get("user") and f"user:{_bare(terms['user'])}") if name]
+    if names and not assignees.is_one_of(user, release.pk, names):
+        return [Fault("user", f"{user} is not {' or '.join(names)}.", "Choose somebody who is.")]
+    return []
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix("user:")
 
 
 def roles_of(release: Release) -> dict[str, Any]:

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import Group, User
 from django.db import transaction
-from processes.store import DatabaseCatalogue
 
 from activities import secrets
-from config.errors import Fault, InvalidInput
-from config.trail import Actor
+from config.errors import Conflict, Fault, InvalidInput
+from config.trail import Actor, actor_name
 from processes.expansion import expand
 from processes.models import ProcessRevision
+from processes.store import DatabaseCatalogue
 from releases import assignees, policy, resolution
-from releases.execution import lifecycle
+from releases.execution import lifecycle, taking_part
 from releases.execution.snapshots import snapshot_of
 from releases.models import Participant, Release
+from releases.services.given import document_faults
 
 
 @dataclass(slots=True)
@@ -42,6 +42,9 @@ def preview_start(release: Release, given_at_start: Mapping[str, Any], *, now: d
     except InvalidInput as error:
         return Preview(revision, {"nodes": []}, resolution.Resolved(faults=list(error.faults)))
     layers = resolution.layers_of(release, given_at_start)
+    misshapen = [fault for source, document in layers for fault in document_faults(source, document)]
+    if misshapen:
+        return Preview(revision, expanded, resolution.Resolved(faults=misshapen))
     resolved = resolution.resolve(expanded, layers, release, now)
     resolved.faults += missing_secrets([resolved.inputs, resolved.values])
     return Preview(revision, expanded, resolved)
@@ -68,20 +71,23 @@ def start_release(actor: Actor, release: Release, *, now: datetime, given: Mappi
     Raises NotPermitted, InvalidInput with every fault, or Conflict if it has already started.
     """
     policy.require_start(actor, release.process, release.group)
-    preview = preview_start(release, given or {}, now=now)
-    if preview.resolved.faults or preview.revision is None:
-        raise InvalidInput(preview.resolved.faults)
+    given = {} if given is None else given
     with transaction.atomic():
+        locked = _lock(release)
+        locked.started_by_name = actor_name(actor)
+        preview = preview_start(locked, given, now=now)
+        if preview.resolved.faults or preview.revision is None:
+            raise InvalidInput(preview.resolved.faults)
         snapshot, _ = snapshot_of(preview.expanded)
-        take_part(release, preview.expanded)
+        take_part(locked, preview.expanded)
         lifecycle.begin(
-            release.pk,
+            locked.pk,
             actor=actor,
             now=now,
             snapshot=snapshot,
             columns={
                 "revision": preview.revision,
-                "given_at_start": dict(given or {}),
+                "given_at_start": dict(given),
                 "inputs": preview.resolved.inputs,
                 "sources": preview.resolved.sources,
                 "values": preview.resolved.values,
@@ -91,16 +97,24 @@ def start_release(actor: Actor, release: Release, *, now: datetime, given: Mappi
     return release
 
 
+def _lock(release: Release) -> Release:
+    """Return the release as it is now, held until it has started: what is pinned is what was last saved.
+
+    Raises Conflict if it has started already, or was called off.
+    """
+    found = Release.objects.select_for_update(no_key=True, of=("self",))
+    locked = found.select_related("process", "group", "input_set", "revision").get(pk=release.pk)
+    if locked.started_at is not None or locked.state not in ("draft", "scheduled"):
+        message = f"The release is {locked.state.replace('_', ' ')}; only a draft or scheduled one starts."
+        raise Conflict(message, code="not_startable")
+    return locked
+
+
 def take_part(release: Release, expanded: Mapping[str, Any]) -> None:
     """Note every group and person that owns, is assigned or approves something, so that they see the release."""
-    groups, users = set(), set()
-    for name in {name for node in expanded["nodes"] for name in names_in(node)}:
-        kind, rest = assignees.split(name)
-        {"group": groups, "user": users}.get(kind, set()).add(rest)
-    rows = [Participant(release=release, group=group) for group in Group.objects.filter(name__in=groups)]
-    rows += [Participant(release=release, user=user) for user in User.objects.filter(username__in=users)]
-    rows += [Participant(release=release, user_id=pk) for pk in release.roles.values_list("user_id", flat=True)]
-    Participant.objects.bulk_create(rows, ignore_conflicts=True)
+    taking_part.take_part(release.pk, {name for node in expanded["nodes"] for name in names_in(node)})
+    filled = release.roles.values_list("user_id", flat=True)
+    Participant.objects.bulk_create([Participant(release=release, user_id=pk) for pk in filled], ignore_conflicts=True)
 
 
 def names_in(node: Mapping[str, Any]) -> list[str]:
