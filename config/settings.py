@@ -143,6 +143,7 @@ AXES_FAILURE_LIMIT = env.int("PILOTHOUSE_SIGN_IN_ATTEMPTS", default=10)
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+AXES_LOCKOUT_CALLABLE = "config.views.locked_out"
 
 # What browsers are told -----------------------------------------------------------------------------------------------
 HTTPS = env.bool("PILOTHOUSE_HTTPS", default=False)
@@ -223,8 +224,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 120,  # longer than the longest task, see CELERY_TASK_TIME_LIMIT
     "unacked_restore_interval": 2,
     "unacked_restore_throttle": 1,
-    "priority_steps": list(range(10)),
-    "queue_order_strategy": "priority",
+    "priority_steps": [0],  # one list to wait on: nothing is more urgent than the rest
 }
 CELERY_TASK_DEFAULT_QUEUE = "pilothouse"
 CELERY_TASK_DEFAULT_DELIVERY_MODE = "transient"
@@ -233,7 +233,7 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_SOFT_TIME_LIMIT = 90
 CELERY_TASK_TIME_LIMIT = 100
-CELERY_WORKER_PREFETCH_MULTIPLIER = env.int("PILOTHOUSE_PREFETCH", default=1)
+CELERY_WORKER_PREFETCH_MULTIPLIER = env.int("PILOTHOUSE_PREFETCH", default=4)
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_DB_REUSE_MAX = 1_000_000  # Celery would open a new connection for each task; config.celery drops broken ones
 CELERY_TIMEZONE = "UTC"

@@ -1,0 +1,125 @@
+"""What waits for one person: sign-offs, tasks and forms to answer, failures on hold in phases they own.
+
+1. The person's names are collected: their own, their groups', and the roles they fill in releases under way.
+2. One query finds the waiting and held activities that speak of any of these names (owners, open tasks, approvals).
+3. For each, what exactly is asked of this person is worked out from the rows; what asks nothing more is left out.
+
+Somebody kept out by `different_from` or `same_as` still sees the sign-off here; the activity's page offers them none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+
+from releases import assignees, policy
+from releases.execution import people
+from releases.models import ActivityRun, Release, ReleaseRole, SignOff, TaskRun
+
+UNDER_WAY = ("running", "paused")
+MOST = 100
+Names = set[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Waiting:
+    """An activity that waits for a person; `asks` says for what: decision, sign-off, task, form, evidence, done."""
+
+    run: ActivityRun
+    asks: list[str]
+    since: datetime | None
+
+
+def waiting_for(user: User, *, release: Release | None = None, most: int = MOST) -> list[Waiting]:
+    """Return what waits for `user`, the oldest first: everywhere, or in one release."""
+    own: Names = {
+        ("user", user.get_username()),
+        *(("group", name) for name in user.groups.values_list("name", flat=True)),
+    }
+    roles = list(ReleaseRole.objects.filter(user=user, release__state__in=UNDER_WAY).values_list("release_id", "role"))
+    runs = _runs(user).filter(_speaks_of(own) | _speaks_of_roles(roles)).order_by("opened_at", "id")
+    if release is not None:
+        runs = runs.filter(release=release)
+    found = []
+    for run in runs[:most]:
+        held = own | {("role", role) for release_id, role in roles if release_id == run.release_id}
+        if asks := _asks(user, run, held):
+            found.append(Waiting(run, asks, run.finished_at or run.started_at or run.opened_at))
+    return found
+
+
+def _runs(user: User) -> QuerySet[ActivityRun]:
+    waiting = Q(state="on_hold") | Q(state="waiting", kind="manual")
+    return (
+        ActivityRun.objects.filter(waiting, release__state__in=UNDER_WAY, release__in=policy.visible_releases(user))
+        .select_related("release", "phase")
+        .prefetch_related(
+            Prefetch("tasks", TaskRun.objects.filter(done_at=None), to_attr="open_tasks"),
+            Prefetch("sign_offs", SignOff.objects.filter(user=user, void_at=None), to_attr="own_sign_offs"),
+            "evidence",
+        )
+    )
+
+
+def _speaks_of(names: Names) -> Q:
+    """Return the condition that owners, open tasks or approval rules of an activity name any of `names`."""
+    spelled = [text for kind, name in names for text in _spellings(kind, name)]
+    tasks = TaskRun.objects.filter(activity_run=OuterRef("pk"), attempt=OuterRef("attempt"), done_at=None)
+    condition = Q(phase__owners__overlap=spelled) | Q(Exists(tasks.filter(groups__overlap=spelled)))
+    for kind, name in names:
+        for text in _spellings(kind, name):
+            condition |= Q(work__approval__rules__contains=[{"group": text}])
+            condition |= Q(work__approval__rules__contains=[{"or": [text]}])
+            if kind == "user":
+                condition |= Q(work__approval__rules__contains=[{"user": text}])
+                condition |= Q(work__approval__rules__contains=[{"users": [text]}])
+    return condition
+
+
+def _speaks_of_roles(roles: Iterable[tuple[int, str]]) -> Q:
+    condition = Q(pk__in=[])
+    for release_id, role in roles:
+        condition |= Q(release=release_id) & _speaks_of({("role", role)})
+    return condition
+
+
+def _spellings(kind: str, name: str) -> list[str]:
+    """Return how documents may write a name: a group's and, in approval rules, a person's may stand alone."""
+    return [f"{kind}:{name}"] if kind == "role" else [f"{kind}:{name}", name]
+
+
+def _asks(user: User, run: ActivityRun, held: Names) -> list[str]:
+    owner = _named(held, run.phase.owners)
+    if run.state == "on_hold":
+        return ["decision"] if owner else []
+    tasks = [task for task in run.open_tasks if task.attempt == run.attempt and _named(held, task.groups)]  # type: ignore[attr-defined]
+    work, asks = run.work, ["task"] if tasks else []
+    if work.get("form") and not work.get("answered") and (owner or tasks):
+        asks.append("form")
+    if _is_asked_to_sign(user, run, held):
+        asks.append("sign-off")
+    required = int((work.get("evidence") or {}).get("required") or 0)
+    if required and owner and sum(file.attempt == run.attempt for file in run.evidence.all()) < required:
+        asks.append("evidence")
+    if owner and not asks and not (work.get("approval") or work.get("form") or work.get("tasks") or required):
+        asks.append("done")
+    return asks
+
+
+def _is_asked_to_sign(user: User, run: ActivityRun, held: Names) -> bool:
+    terms: dict[str, Any] = run.work.get("approval") or {}
+    if any(sign.attempt == run.attempt for sign in run.own_sign_offs):  # type: ignore[attr-defined]
+        return False
+    if terms.get("four_eyes", True) and run.release.started_by_id == user.pk:
+        return False
+    rules = terms.get("rules") or []
+    return _named(held, [name for rule in rules for name in people.rule_names(rule)])
+
+
+def _named(held: Names, names: Iterable[str]) -> bool:
+    return any(assignees.split(name) in held for name in names)

@@ -1,0 +1,181 @@
+"""How pages show states, moments, lengths of time and values."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from config.models import Event
+from releases import assignees, prose
+
+register = template.Library()
+
+_HEALTH = {"ok": "On track", "waiting": "Needs input", "on_hold": "On hold", "failing": "Failing"}
+_SOURCES = {
+    "start": "given at start",
+    "release": "given on the release",
+    "with": "set in the process",
+    "retry": "changed for a retry",
+    "unset": "not set",
+}
+_ASKS = {
+    "decision": ("on_hold", "Failed: decide what happens"),
+    "sign-off": ("sign", "Sign off"),
+    "task": ("task", "Do a task"),
+    "form": ("form", "Fill in a form"),
+    "evidence": ("file", "Add evidence"),
+    "done": ("check", "Say when it is done"),
+}
+_UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Return an icon that screen readers pass over; the word stands beside it."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("pilothouse/icons.svg"), name
+    )
+
+
+@register.filter
+def words(name: object) -> str:
+    """Return a state, kind or verb in words: `on_hold` becomes `On hold`."""
+    return str(name).replace("_", " ").replace(".", " ").capitalize()
+
+
+@register.simple_tag
+def state(name: str, look: str = "") -> SafeString:
+    """Return a state as icon and word; `look` is `pill`, `mark` (the word for screen readers only) or empty."""
+    word = format_html('<span class="{}">{}</span>', "unseen" if look == "mark" else "", words(name))
+    return format_html('<span class="state is-{} {}">{}{}</span>', name, look, icon(name), word)
+
+
+@register.simple_tag
+def health(name: str) -> SafeString:
+    """Return the health of a release under way as icon and word, nothing for others."""
+    if not name:
+        return SafeString("")
+    return format_html('<span class="state pill is-{}">{}{}</span>', name, icon(name), _HEALTH.get(name, name))
+
+
+@register.simple_tag
+def asks(name: str) -> SafeString:
+    """Return what is asked of somebody, as icon and words."""
+    picture, text = _ASKS.get(name, ("waiting", name))
+    return format_html('<span class="tag">{}{}</span>', icon(picture), text)
+
+
+@register.simple_tag
+def moment(at: datetime | None, look: str = "") -> SafeString:
+    """Return a moment in the reader's zone, named; the same in UTC when pointed at. `look`: `time` leaves out today."""
+    if at is None:
+        return SafeString("")
+    local = timezone.localtime(at)
+    today = timezone.localtime().date()
+    if look == "time" and local.date() == today:
+        text = f"{local:%H:%M:%S %Z}"
+    else:
+        text = f"{local.day} {local:%b}{'' if local.year == today.year else f' {local.year}'}, {local:%H:%M %Z}"
+    in_utc = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), in_utc, text)
+
+
+@register.simple_tag
+def took(start: datetime | None, end: datetime | None = None) -> str:
+    """Return how long something took, or takes so far."""
+    return "" if start is None else duration(((end or timezone.now()) - start).total_seconds())
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """Return a length of time in its two largest units: `1h 5m`, `12s`."""
+    if seconds is None:
+        return ""
+    rest = max(0, round(seconds))
+    for index, (size, unit) in enumerate(_UNITS):
+        if rest >= size:
+            text = f"{rest // size}{unit}"
+            if index + 1 < len(_UNITS):
+                smaller, name = _UNITS[index + 1]
+                text += f" {rest % size // smaller}{name}" if rest % size >= smaller else ""
+            return text
+    return "0s"
+
+
+@register.simple_tag
+def value(shown: Any) -> SafeString:
+    """Return an input's or output's value; a secret only by its name."""
+    if shown is None:
+        return format_html('<span class="faint">{}</span>', "not set")
+    if isinstance(shown, Mapping) and set(shown) == {"secret"}:
+        return format_html('<span class="value secret">{}<span>secret {}</span></span>', icon("key"), shown["secret"])
+    kind = "expression" if isinstance(shown, str) and "${{" in shown else ""
+    text = (
+        shown
+        if isinstance(shown, str)
+        else json.dumps(shown, ensure_ascii=False, indent=2 if _is_deep(shown) else None)
+    )
+    return format_html('<span class="value {}">{}</span>', kind, text)
+
+
+def _is_deep(shown: Any) -> bool:
+    inner = list(shown.values()) if isinstance(shown, Mapping) else shown if isinstance(shown, list) else []
+    return any(isinstance(item, list | Mapping) for item in inner) or len(json.dumps(shown)) > 80
+
+
+@register.simple_tag
+def source(name: str) -> SafeString:
+    """Return where a value came from, in words."""
+    return format_html('<span class="source is-{}">{}</span>', name.replace(" ", "-"), _SOURCES.get(name, name))
+
+
+@register.filter
+def who(name: str) -> str:
+    """Return an owner's or assignee's name as people say it: `group:qa` is qa, `role:lead` the role lead."""
+    kind, rest = assignees.split(name)
+    return f"role {rest}" if kind == "role" else rest
+
+
+@register.filter
+def as_prose(text: str) -> SafeString:
+    """Return Markdown as harmless HTML."""
+    return prose.to_html(text)
+
+
+@register.simple_tag
+def once() -> SafeString:
+    """Return the hidden mark by which a form that is sent twice is recognised."""
+    return format_html('<input type="hidden" name="once" value="{}">', uuid.uuid4().hex)
+
+
+@register.filter
+def details(event: Event) -> list[tuple[str, Any]]:
+    """Return what an event tells beyond its sentence: before and after, without a state that the verb says already."""
+    shown = []
+    for name, facts in (("before", event.before), ("after", event.after)):
+        told_more = {key: fact for key, fact in facts.items() if key != "state"} if isinstance(facts, dict) else facts
+        if told_more:
+            shown.append((name, told_more))
+    return shown
+
+
+@register.filter
+def told(event: Event) -> SafeString:
+    """Return an event as a sentence."""
+    about, _, happened = event.verb.partition(".")
+    if about == "release":
+        return format_html("Release {}", happened.replace("_", " "))
+    if about == "phase":
+        return format_html("Phase <b>{}</b> {}", event.subject_name, happened.replace("_", " "))
+    if about == "activity":
+        return format_html("<b>{}</b> {}", event.subject_name, happened.replace("_", " "))
+    return format_html("<b>{}</b>: {} {}", event.subject_name, about.replace("_", " "), happened.replace("_", " "))

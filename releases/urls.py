@@ -1,0 +1,35 @@
+"""The addresses of the pages."""
+
+from __future__ import annotations
+
+from django.contrib.auth.views import LogoutView
+from django.urls import include, path
+
+from config.views import SignIn
+from releases.views import acting, activity, files, listing, planning, release
+
+releases = (
+    [
+        path("", listing.show_list, name="home"),
+        path("releases/", listing.show_list, name="list"),
+        path("releases/new/", planning.create, name="create"),
+        path("releases/<int:pk>/", release.show, name="show"),
+        path("releases/<int:pk>/start/", planning.start, name="start"),
+        path("releases/<int:pk>/values/", release.values, name="values"),
+        path("releases/<int:pk>/outputs/", release.outputs, name="outputs"),
+        path("releases/<int:pk>/events/", release.events, name="events"),
+        path("releases/<int:pk>/do/<slug:verb>/", release.act, name="act"),
+        path("releases/<int:pk>/phases/<int:phase_pk>/restart/", release.restart_phase, name="restart-phase"),
+        path("releases/<int:pk>/activities/<int:run_pk>/", activity.show, name="activity"),
+        path("releases/<int:pk>/activities/<int:run_pk>/do/<slug:verb>/", acting.act, name="act-on-activity"),
+        path("releases/<int:pk>/activities/<int:run_pk>/logs/<int:number>/", files.log, name="log"),
+        path("releases/<int:pk>/activities/<int:run_pk>/evidence/<int:evidence_pk>/", files.evidence, name="evidence"),
+    ],
+    "releases",
+)
+
+urlpatterns = [
+    path("sign-in/", SignIn.as_view(), name="sign-in"),
+    path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("", include(releases)),
+]

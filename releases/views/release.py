@@ -1,0 +1,174 @@
+"""One release: its phases and activities, its values, its outputs and its trail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from config.errors import Conflict, InvalidInput, NotFound, NotPermitted, PilothouseError
+from config.models import Event
+from releases import inbox, policy, reading
+from releases.models import Artifact, PhaseRun, Release
+from releases.progress import progress_of
+from releases.services import planning, running
+from releases.services.starting import preview_start
+from releases.views.frame import find_release, once, page, person
+
+EVENTS = 50
+_EXPECTED = (InvalidInput, NotPermitted, Conflict)
+
+
+def head_of(request: HttpRequest, release: Release, tab: str) -> dict[str, Any]:
+    """Return what the head of every page of a release shows."""
+    return {
+        "release": release,
+        "progress": progress_of([release.pk])[release.pk],
+        "may": reading.release_may(request.user, release),
+        "tab": tab,
+        "is_live": release.state in ("running", "paused"),
+    }
+
+
+def board_of(request: HttpRequest, release: Release, **more: Any) -> dict[str, Any]:
+    """Return what the page of phases and activities shows; `more` is the open activity's panel, if one is open."""
+    waiting = inbox.waiting_for(person(request), release=release) if release.snapshot_id else []
+    return {
+        **head_of(request, release, "activities"),
+        "phases": reading.release_tree(release),
+        "waiting": waiting,
+        "waits": {entry.run.pk for entry in waiting},
+        "may_restart": policy.may_operate(request.user, release) and release.state in ("running", "paused"),
+        "here": reverse("releases:show", args=[release.pk]),
+        **more,
+    }
+
+
+def show_board(request: HttpRequest, context: Mapping[str, Any], *, status: int = 200) -> HttpResponse:
+    """Answer with the whole page, or with its live part when the page refreshes itself."""
+    is_refresh = request.headers.get("HX-Target") == "div#live"
+    return render(
+        request, "releases/_live.html" if is_refresh else "releases/release.html", dict(context), status=status
+    )
+
+
+@page
+@require_safe
+def show(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show a release's phases and activities."""
+    return show_board(request, board_of(request, find_release(request, pk)))
+
+
+@page
+@require_safe
+def values(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the inputs of a release with where each comes from: as pinned, or as they would be if it started now."""
+    release = find_release(request, pk)
+    context: dict[str, Any] = {**head_of(request, release, "values"), "lines": reading.release_inputs(release)}
+    if release.snapshot_id is None:
+        resolved = preview_start(release, {}, now=timezone.now()).resolved
+        context |= {"lines": [line for line in resolved.shown if not line["path"]], "faults": resolved.faults}
+    return render(request, "releases/values.html", context)
+
+
+@page
+@require_safe
+def outputs(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show what a release has given so far: its outputs, those of its phases, and its artifacts."""
+    release = find_release(request, pk)
+    phases = PhaseRun.objects.filter(release=release).exclude(outputs={}).only("name", "path", "outputs")
+    artifacts = Artifact.objects.filter(release=release).select_related("activity_run").defer("activity_run__work")
+    context = {**head_of(request, release, "outputs"), "phases": phases, "artifacts": artifacts[:200]}
+    return render(request, "releases/outputs.html", context)
+
+
+@page
+@require_safe
+def events(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the trail of a release, the latest first, EVENTS at a time (`before` an id)."""
+    release = find_release(request, pk)
+    before = request.GET.get("before", "")
+    found = Event.objects.filter(release_id=release.pk).order_by("-pk")
+    if before.isdecimal() and len(before) < 19:
+        found = found.filter(pk__lt=int(before))
+    shown = list(found[: EVENTS + 1])
+    context = {
+        **head_of(request, release, "events"),
+        "events": shown[:EVENTS],
+        "older": shown[EVENTS - 1].pk if len(shown) > EVENTS else None,
+        "is_first": not before,
+    }
+    return render(request, "releases/events.html", context)
+
+
+@page
+def act(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
+    """Pause, resume, abort, schedule or cancel a release; what stands in the way is shown on its page."""
+    if request.method != "POST":
+        return redirect("releases:show", pk)
+    release = find_release(request, pk)
+    here = reverse("releases:show", args=[pk])
+
+    def do() -> str:
+        _VERBS[verb](request, release)
+        return here
+
+    if verb not in _VERBS:
+        raise NotFound("There is no such action.")
+    try:
+        return redirect(once(request, do))
+    except _EXPECTED as error:
+        return _troubled(request, pk, verb, error)
+
+
+@page
+@require_POST
+def restart_phase(request: HttpRequest, pk: int, phase_pk: int) -> HttpResponse:
+    """Run a phase once more from its first activity."""
+    release = find_release(request, pk)
+    phase = PhaseRun.objects.filter(release_id=pk, pk=phase_pk).first()
+    if phase is None:
+        raise NotFound("This release has no such phase.")
+    phase.release = release
+
+    def do() -> str:
+        running.restart_phase(person(request), phase, now=timezone.now(), reason=request.POST.get("reason", ""))
+        return reverse("releases:show", args=[pk])
+
+    try:
+        return redirect(once(request, do))
+    except _EXPECTED as error:
+        return _troubled(request, pk, f"restart-{phase_pk}", error)
+
+
+def _troubled(request: HttpRequest, pk: int, verb: str, error: PilothouseError) -> HttpResponse:
+    trouble = {"verb": verb, "message": error.message, "reason": request.POST.get("reason", "")}
+    return show_board(request, board_of(request, find_release(request, pk), trouble=trouble), status=error.status)
+
+
+def _pause(request: HttpRequest, release: Release) -> None:
+    running.pause_release(person(request), release, now=timezone.now(), reason=request.POST.get("reason", ""))
+
+
+def _resume(request: HttpRequest, release: Release) -> None:
+    running.resume_release(person(request), release, now=timezone.now())
+
+
+def _abort(request: HttpRequest, release: Release) -> None:
+    running.abort_release(person(request), release, now=timezone.now(), reason=request.POST.get("reason", ""))
+
+
+def _schedule(request: HttpRequest, release: Release) -> None:
+    planning.schedule_release(person(request), release, now=timezone.now())
+
+
+def _cancel(request: HttpRequest, release: Release) -> None:
+    planning.cancel_release(person(request), release, now=timezone.now(), reason=request.POST.get("reason", ""))
+
+
+_VERBS = {"pause": _pause, "resume": _resume, "abort": _abort, "schedule": _schedule, "cancel": _cancel}
