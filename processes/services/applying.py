@@ -113,7 +113,8 @@ def _save(actor: Actor, documents: Sequence[Document], *, now: datetime) -> list
     """Saves all documents in the order of their kinds; what fails is tried again after the others of the same call."""
     announce(documents)
     done: dict[int, Applied] = {}
-    waiting = sorted(range(len(documents)), key=lambda at: kinds.kind(documents[at]["kind"]).order)
+    order = {at: (kinds.kind(one["kind"]).order, one["id"]) for at, one in enumerate(documents)}
+    waiting = sorted(order, key=lambda at: order[at])
     while waiting:
         faults, before = _Faults(documents), len(done)
         for at in waiting:

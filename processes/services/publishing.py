@@ -80,7 +80,7 @@ def publish_together(
     """
     for process in processes:
         require(actor, "processes.publish_process", process)
-    chosen = Process.objects.filter(pk__in=[process.pk for process in processes]).order_by("pk")
+    chosen = Process.objects.filter(pk__in=[process.pk for process in processes]).order_by("slug")
     held = list(chosen.select_for_update(no_key=True))
     documents = {one.slug: drafts.compose(one) for one in drafts.with_rows(chosen)}
     verdicts = _verdicts(documents, others, labelled=labelled)

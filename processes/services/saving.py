@@ -63,10 +63,12 @@ def note_edit(actor: Actor, process: Process, before: Document, *, now: datetime
 def announce(documents: Iterable[Document]) -> None:
     """Makes an empty row (version 0) for every process that does not exist, so that documents may name each other.
 
-    Only inside the transaction that fills these rows.
+    All are locked, in one order for everybody. Only inside the transaction that fills these rows.
     """
-    rows = [Process(slug=one["id"], name=one["name"], version=0) for one in documents if one["kind"] == "Process"]
-    Process.objects.bulk_create(sorted(rows, key=lambda row: row.slug), ignore_conflicts=True)
+    names = {one["id"]: one["name"] for one in documents if one["kind"] == "Process"}
+    rows = [Process(slug=slug, name=names[slug], version=0) for slug in sorted(names)]
+    Process.objects.bulk_create(rows, ignore_conflicts=True)
+    list(Process.objects.select_for_update(no_key=True).filter(slug__in=names).order_by("slug").values_list("pk"))
 
 
 def require_version(row: Any, expected: int | None) -> None:
