@@ -7,6 +7,7 @@ from typing import Any
 
 from celery import Celery, signals
 from django.conf import settings
+from django.db import close_old_connections
 
 from config.privileges import end_with_parent
 
@@ -21,6 +22,12 @@ app.autodiscover_tasks()
 def log_like_the_site(**_: Any) -> None:
     """Workers and beat log the way the web process does."""
     dictConfig(settings.LOGGING)
+
+
+@signals.task_prerun.connect
+def drop_broken_connections(**_: Any) -> None:
+    """A connection that failed in the last task, or is too old, is not used for the next one."""
+    close_old_connections()
 
 
 @signals.worker_process_init.connect

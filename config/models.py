@@ -31,7 +31,11 @@ class Event(models.Model):
         ordering = ["id"]
         indexes = [
             models.Index(fields=["release_id", "id"], name="event_of_release"),
-            models.Index(fields=["subject_type", "subject_id", "id"], name="event_of_subject"),
+            models.Index(
+                fields=["subject_type", "subject_id", "id"],
+                name="event_of_subject",
+                condition=models.Q(release_id__isnull=True),
+            ),
         ]
         default_permissions = ("view",)
         triggers = [

@@ -57,7 +57,7 @@ _TALLIES = {
 _TALLIES_OF_PHASES = f"""
     SELECT p.id, p.node, p.items, 'tally', false, {_ACTIVITY_TALLY}
       FROM releases_phaserun p JOIN releases_activityrun a ON a.phase_id = p.id AND a.parent_id IS NULL
-     WHERE p.release_id = %s AND (p.node, p.items) IN (SELECT * FROM unnest(%s::int[], %s::text[])) GROUP BY p.id"""
+     WHERE p.release_id = %s AND p.node = ANY(%s::int[]) AND p.items = ANY(%s::text[]) GROUP BY p.id"""
 
 
 class RunRow(NamedTuple):
@@ -78,7 +78,7 @@ _ACTIVITY_RUNS = """
      WHERE release_id = %s"""
 _PHASE_RUNS = """
     SELECT id, node, items, state, started_at IS NOT NULL, 0, 0, 0 FROM releases_phaserun WHERE release_id = %s"""
-_THESE = " AND (node, items) IN (SELECT * FROM unnest(%s::int[], %s::text[]))"
+_THESE = " AND node = ANY(%s::int[]) AND items = ANY(%s::text[])"
 
 
 def execute(sql: str, params: Sequence[Any] | Mapping[str, Any]) -> psycopg.Cursor[Any]:
@@ -118,7 +118,10 @@ class Loaded(NamedTuple):
 
 
 def load(release_id: int, activities: Sequence[Key], phases: Sequence[Key], tallies: Sequence[Key]) -> Loaded:
-    """Return the named activity and phase runs of a release and the tallies of the named phases, in one statement."""
+    """Return at least the named activity and phase runs of a release and the tallies of the named phases.
+
+    One statement. What else has one of the nodes and one of the items comes along, which is rarely anything.
+    """
     parts: list[str] = []
     params: list[Any] = []
     for sql, keys in (
@@ -128,7 +131,7 @@ def load(release_id: int, activities: Sequence[Key], phases: Sequence[Key], tall
     ):
         if keys:
             parts.append(sql)
-            params += [release_id, [key.node for key in keys], [key.items for key in keys]]
+            params += [release_id, sorted({key.node for key in keys}), sorted({key.items for key in keys})]
     found = [RunRow(*row) for row in fetch(" UNION ALL ".join(parts), params)] if parts else []
     return Loaded(
         [row for row in found if row.state != "tally"],

@@ -24,7 +24,7 @@ class PhaseRun(models.Model):
     """A phase inside a release; `parent` is the subprocess activity that holds it, if one does."""
 
     release = models.ForeignKey(Release, models.CASCADE, related_name="phase_runs", db_index=False)
-    parent = models.ForeignKey("ActivityRun", models.CASCADE, null=True, related_name="phase_runs")
+    parent = models.ForeignKey("ActivityRun", models.CASCADE, null=True, related_name="phase_runs", db_index=False)
     node = models.PositiveIntegerField()
     items = models.CharField(max_length=60, blank=True)
     path = models.CharField(max_length=600)
@@ -46,6 +46,7 @@ class PhaseRun(models.Model):
             models.UniqueConstraint(fields=["release", "node", "items"], name="phase_run_once"),
             models.CheckConstraint(condition=finished_when(PHASE_SETTLED), name="phase_run_finished_when_settled"),
         ]
+        indexes = [models.Index(fields=["parent"], name="phase_run_inside", condition=Q(parent__isnull=False))]
 
     def __str__(self) -> str:
         return self.name
@@ -60,7 +61,7 @@ class ActivityRun(models.Model):
 
     release = models.ForeignKey(Release, models.CASCADE, related_name="activity_runs", db_index=False)
     phase = models.ForeignKey(PhaseRun, models.CASCADE, related_name="activity_runs")
-    parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="item_runs")
+    parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="item_runs", db_index=False)
     node = models.PositiveIntegerField()
     items = models.CharField(max_length=60, blank=True)
     path = models.CharField(max_length=700)
@@ -98,6 +99,7 @@ class ActivityRun(models.Model):
         ]
         indexes = [
             models.Index(fields=["next_look_at"], name="activity_look", condition=Q(next_look_at__isnull=False)),
+            models.Index(fields=["parent"], name="activity_run_item", condition=Q(parent__isnull=False)),
         ]
 
     def __str__(self) -> str:

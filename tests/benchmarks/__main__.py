@@ -66,13 +66,23 @@ def throughput(marks: Marks, releases: int) -> None:
     since = time.time_ns()
     for run in range(releases):
         bare.send_release(run)
+    before = stack.processor_seconds()
     theirs = rate(marks.wait(40 * releases, 600), since)
+    their_cost = _cost(before, 40 * releases)
     marks.reset()
+    before = stack.processor_seconds()
     since = time.time_ns()
     for _ in range(releases):
         stack.start(revision)
     ours = rate(marks.wait(40 * releases, 600), since)
     print(f"{releases} releases x 40: {ours:.0f}/s, bare Celery {theirs:.0f}/s, ratio {ours / theirs:.2f}")
+    print(f"  processor time for each activity: {_cost(before, 40 * releases)}; bare Celery {their_cost}")
+
+
+def _cost(before: dict[str, float], activities: int) -> str:
+    spent = {kind: seconds - before.get(kind, 0.0) for kind, seconds in stack.processor_seconds().items()}
+    each = {kind: seconds / activities * 1000 for kind, seconds in spent.items() if seconds / activities > 1e-5}
+    return f"{sum(each.values()):.1f} ms (" + ", ".join(f"{kind} {cost:.1f}" for kind, cost in each.items()) + ")"
 
 
 def size(marks: Marks) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import django
+import psutil
+import redis
 
 from config.embedded import Hold, state
 
@@ -32,7 +34,32 @@ def prepare() -> Hold:
     with connection.cursor() as cursor:
         cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     call_command("migrate", verbosity=0)
+    for number in (0, 5):
+        redis.Redis(unix_socket_path=str(state().broker_socket), db=number).flushdb()
     return hold
+
+
+def processor_seconds() -> dict[str, float]:
+    """Return the processor time used so far by each kind of process of the stack, and by this driver."""
+    spent: dict[str, float] = {}
+    for process in psutil.process_iter(["cmdline", "cpu_times", "pid"]):
+        kind = _kind(" ".join(process.info["cmdline"] or []), process.info["pid"])
+        times = process.info["cpu_times"]
+        if kind and times:
+            spent[kind] = spent.get(kind, 0.0) + times.user + times.system
+    return spent
+
+
+def _kind(command: str, pid: int) -> str:
+    if pid == os.getpid():
+        return "driver"
+    if "-A config.celery" in command:
+        return "workers"
+    if "-A tests.benchmarks.bare" in command:
+        return "bare workers"
+    if command.startswith("postgres:") and "pilothouse" in command:
+        return "PostgreSQL"
+    return "broker" if "valkey" in command and str(state().path) in command else ""
 
 
 @contextmanager
