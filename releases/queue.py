@@ -45,6 +45,11 @@ def send_cancels(attempt_ids: Sequence[int]) -> None:
     _send([("releases.tasks.cancel", (attempt_id,), {}) for attempt_id in attempt_ids])
 
 
+def send_begins(release_ids: Sequence[int]) -> None:
+    """Have workers start scheduled releases whose moment has come."""
+    _send([("releases.tasks.begin", (release_id,), {}) for release_id in release_ids])
+
+
 def send_tick() -> None:
     """Have a worker do a tick now rather than within the second."""
     _send([("releases.tasks.tick", (), {})])

@@ -7,6 +7,8 @@ from django.utils import timezone
 
 from releases.execution import attempts
 from releases.execution import tick as ticking
+from releases.services import due as due_releases
+from releases.services import housekeeping
 
 
 @shared_task
@@ -31,6 +33,18 @@ def due(release_id: int, run_id: int) -> None:
 def cancel(attempt_id: int) -> None:
     """End an attempt whose activity was stopped."""
     attempts.cancel_attempt(attempt_id, now=timezone.now())
+
+
+@shared_task
+def begin(release_id: int) -> None:
+    """Start a scheduled release."""
+    due_releases.begin_due(release_id, now=timezone.now())
+
+
+@shared_task
+def clean_up() -> None:
+    """Forget what nobody needs any more."""
+    housekeeping.clean_up(now=timezone.now())
 
 
 @shared_task

@@ -1,9 +1,9 @@
 """The tick: what carries everything if every message is lost.
 
-1. Claim the activity runs whose `next_look_at` has come, a batch at a time, skipping what another tick holds; their next
-   look is put off, so that the tick after this one leaves them alone.
+1. Claim the activity runs whose `next_look_at` has come, a batch at a time, skipping what another tick holds; their
+   next look is put off, so that the tick after this one leaves them alone.
 2. Send a message about each: start what is queued, look at what runs, do what the moment of a waiting one brings.
-3. The same for attempts that are to be cancelled.
+3. The same for attempts that are to be cancelled, and for scheduled releases whose start has come.
 """
 
 from __future__ import annotations
@@ -28,6 +28,12 @@ _CANCEL = """
            FOR UPDATE SKIP LOCKED)
     RETURNING id"""
 
+_BEGIN = """
+    UPDATE releases_release SET next_try_at = %(again)s WHERE id IN (
+        SELECT id FROM releases_release WHERE state = 'scheduled' AND next_try_at <= %(now)s ORDER BY next_try_at
+         LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
+    RETURNING id"""
+
 
 def tick(*, now: datetime) -> int:
     """Send a message about everything that is due; return how many."""
@@ -40,6 +46,8 @@ def tick(*, now: datetime) -> int:
         queue.send_dues([(release, run) for release, run, _, state in due if state == "waiting"])
         cancels = [row[0] for row in rows.fetch(_CANCEL, parameters)]
         queue.send_cancels(cancels)
-        sent += len(due) + len(cancels)
-        if len(due) < BATCH and len(cancels) < BATCH:
+        begins = [row[0] for row in rows.fetch(_BEGIN, parameters)]
+        queue.send_begins(begins)
+        sent += len(due) + len(cancels) + len(begins)
+        if max(len(due), len(cancels), len(begins)) < BATCH:
             return sent

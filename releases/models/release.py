@@ -38,6 +38,7 @@ class Release(models.Model):
     occurs_at = models.DateTimeField(null=True, blank=True, help_text="The moment of the group's cadence it is for.")
     planned_start_at = models.DateTimeField(null=True, blank=True)
     planned_end_at = models.DateTimeField(null=True, blank=True)
+    next_try_at = models.DateTimeField(null=True, blank=True, help_text="When the tick tries to start it (again).")
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
@@ -64,7 +65,7 @@ class Release(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["planned_start_at"], name="release_due", condition=Q(state="scheduled")),
+            models.Index(fields=["next_try_at"], name="release_due", condition=Q(state="scheduled")),
             models.Index(fields=["state", "-id"], name="release_by_state"),
         ]
 
