@@ -23,7 +23,7 @@ class ReleaseState(StrEnum):
     RUNNING = "running"
     """Its activities are under way. The machine moves it on as they settle; the tick repairs whatever was lost."""
     PAUSED = "paused"
-    """Starts nothing new; what runs finishes. A person resumes or aborts it. Results that come in are still recorded."""
+    """Starts nothing new; what runs finishes, and its results are recorded. A person resumes or aborts it."""
     SUCCEEDED = "succeeded"
     """Everything required succeeded. Final."""
     PARTIALLY_SUCCEEDED = "partially_succeeded"
@@ -54,7 +54,8 @@ class PhaseState(StrEnum):
     SKIPPED = "skipped"
     """Its condition was false. Done for its dependents."""
     ABORTED = "aborted"
-    """It was stopped, or never ran because something it needs failed."""
+    """It never ran because something it needs failed, or was stopped: by a person, or because something required in it
+    never ran. Not done for its dependents."""
 
 
 class ActivityState(StrEnum):
@@ -146,5 +147,5 @@ _MOVES: dict[str, dict[str, frozenset[str]]] = {
 
 def check_move(what: str, before: str, after: str) -> None:
     """Raise IllegalMove unless a `what` (release, phase or activity) may go from `before` to `after`."""
-    if after not in _MOVES[what][before]:
+    if after not in _MOVES[what].get(before, frozenset()):
         raise IllegalMove(f"A {what} cannot go from {before} to {after}.")

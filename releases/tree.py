@@ -1,7 +1,7 @@
 """The tree of one release as the engine sees it: nodes, their needs and who needs them.
 
-Pure. Built once from a snapshot (processes/expansion.py gives the format) and never changed, so that many releases share
-it. A run of a node is named by a Key: the node's ordinal and the items of the `for_each` containers around it.
+Pure. Built once from a snapshot (processes/expansion.py gives the format) and never changed, so that many releases
+share it. A run of a node is named by a Key: the node's ordinal and the items of the `for_each` containers around it.
 """
 
 from __future__ import annotations
@@ -141,20 +141,27 @@ class Tree:
             yield child
             yield from self.below(child)
 
-    def fail_fast_scope(self, key: Key) -> Key | None:
-        """Return the nearest process or subprocess around `key` that fails fast, if any."""
+    def fail_fast_scopes(self, key: Key) -> list[Key]:
+        """Return the processes and subprocesses that start nothing new once `key` has failed for good, innermost first.
+
+        The failure counts as far up as it must make what holds it fail: not past something optional, nor past a
+        container whose own failure would be held or ignored.
+        """
+        scopes: list[Key] = []
         node = self.nodes[key.node]
-        while node.parent is not None:
+        while node.required and node.parent is not None:
             node = self.nodes[node.parent]
             if node.fail_fast:
-                return self.around(key, node.ordinal)
-        return None
+                scopes.append(self.around(key, node.ordinal))
+            if node.kind in ("subprocess", "for_each") and node.on_failure != "fail":
+                break
+        return scopes
 
 
 def _node(
     ordinal: int, doc: Mapping[str, Any], depth: int, children: tuple[int, ...], dependents: tuple[int, ...]
 ) -> Node:
-    parallel = (doc.get("spec") or {}).get("parallel") if doc["kind"] == "for_each" else None
+    parallel = (doc.get("spec") or {}).get("parallel") or None if doc["kind"] == "for_each" else None
     return Node(
         ordinal=ordinal,
         kind=doc["kind"],
