@@ -24,13 +24,13 @@ def act(request: HttpRequest, pk: int, run_pk: int, verb: str) -> HttpResponse:
     """Do `verb` to an activity and go back to its page; what stands in the way is shown there, with what was typed."""
     if request.method != "POST":
         return redirect("releases:activity", pk, run_pk)
-    if verb not in _VERBS:
+    if verb not in VERBS:
         raise NotFound("There is no such action.")
     release = find_release(request, pk)
     run = find_activity(release, run_pk)
 
     def do() -> str:
-        _VERBS[verb](request, run)
+        VERBS[verb](request, run)
         return reverse("releases:activity", args=[pk, run_pk])
 
     try:
@@ -131,7 +131,7 @@ def _evidence(request: HttpRequest, run: ActivityRun) -> None:
     answering.add_evidence(person(request), run, name=file.name or "", content=file.read(), now=timezone.now())
 
 
-_VERBS: dict[str, Callable[[HttpRequest, ActivityRun], None]] = {
+VERBS: dict[str, Callable[[HttpRequest, ActivityRun], None]] = {
     "task": _task,
     "form": _form,
     "sign": _sign,

@@ -115,10 +115,10 @@ def act(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
     here = reverse("releases:show", args=[pk])
 
     def do() -> str:
-        _VERBS[verb](request, release)
+        VERBS[verb](request, release)
         return here
 
-    if verb not in _VERBS:
+    if verb not in VERBS:
         raise NotFound("There is no such action.")
     try:
         return redirect(once(request, do))
@@ -171,4 +171,4 @@ def _cancel(request: HttpRequest, release: Release) -> None:
     planning.cancel_release(person(request), release, now=timezone.now(), reason=request.POST.get("reason", ""))
 
 
-_VERBS = {"pause": _pause, "resume": _resume, "abort": _abort, "schedule": _schedule, "cancel": _cancel}
+VERBS = {"pause": _pause, "resume": _resume, "abort": _abort, "schedule": _schedule, "cancel": _cancel}

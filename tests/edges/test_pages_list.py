@@ -1,0 +1,118 @@
+"""The list of releases and what waits for its reader."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from releases.models import Release
+from releases.services import running
+from tests.builders import run_of
+from tests.edges.pages import KINDS, Reader, page_of, panel_of, plan, publish, start
+from tests.fakes import Outcome, ScriptedRunner, failed
+
+pytestmark = pytest.mark.django_db
+
+
+def test_without_releases_the_list_says_what_to_do_next(manager: User, stranger: User, admin: User) -> None:
+    assert "Create the first one" not in Reader(stranger).open("/")
+    assert "Ask a release manager" in Reader(stranger).open("/")
+    assert "Publish a process" in Reader(admin).open("/")
+    publish(KINDS)
+    reader = Reader(manager)
+    assert "Create the first one" in reader.open("/")
+    assert "/releases/new/" in reader.source
+
+
+def test_a_row_tells_name_version_process_state_health_and_progress(manager: User, engine: ScriptedRunner) -> None:
+    engine.script["check"] = [failed()]
+    start(publish(KINDS), manager, name="Big move")
+    text = Reader(manager).open("/")
+    for word in (
+        "Big move",
+        "1.2.3",
+        "Database move",
+        "@1",
+        "ad hoc",
+        "Running",
+        "On hold",
+        "0 of 4",
+        "UTC",
+        "manager",
+    ):
+        assert word in text
+
+
+def test_moments_are_in_the_reader_s_zone_and_say_which(manager: User, engine: ScriptedRunner) -> None:
+    release = start(publish(KINDS), manager)
+    Release.objects.filter(pk=release.pk).update(started_at="2026-03-02T09:00:00Z")
+    reader = Reader(manager)
+    reader.client.cookies["zone"] = "Asia/Tokyo"
+    assert "2 Mar 2026, 18:00 JST" in reader.open("/") or "2 Mar, 18:00 JST" in reader.text
+    assert 'title="2026-03-02 09:00:00 UTC"' in reader.source
+    reader.client.cookies["zone"] = "../../etc/passwd"
+    assert "09:00 UTC" in reader.open("/")
+
+
+def test_searching_and_filtering_narrow_the_list(manager: User, engine: ScriptedRunner) -> None:
+    process = publish(KINDS)
+    plan(process, manager, name="Alpha", version="9.1")
+    start(process, manager, name="Beta", version="2")
+    reader = Reader(manager)
+    assert "Alpha" in reader.open("/releases/?q=alp+9")
+    assert "Beta" not in reader.text
+    assert "Alpha" not in reader.open("/releases/?state=running")
+    assert "No release matches" in reader.open("/releases/?q=gamma")
+    assert "Alpha" in reader.open("/releases/?state=nonsense&before=nonsense")
+
+
+def test_long_lists_are_read_page_by_page(manager: User) -> None:
+    process = publish(KINDS)
+    for number in range(32):
+        plan(process, manager, name=f"Number-{number:02}")
+    reader = Reader(manager)
+    reader.open("/releases/")
+    assert ("Number-31" in reader.text, "Number-02" in reader.text, "Number-01" in reader.text) == (True, True, False)
+    older = Release.objects.get(name="Number-02").pk
+    assert f"before={older}" in reader.source
+    assert "Number-01" in reader.open(f"/releases/?before={older}")
+    assert "Number-02" not in reader.text
+
+
+def test_only_the_list_comes_when_the_page_asks_for_it_alone(manager: User) -> None:
+    plan(publish(KINDS), manager)
+    reader = Reader(manager)
+    reader.open("/releases/", HX_Target="div#list")
+    assert reader.source.lstrip().startswith('<div id="list">')
+
+
+def test_what_waits_for_an_owner_stands_above_the_list(manager: User, owner: User, engine: ScriptedRunner) -> None:
+    engine.script["check"] = [failed()]
+    release = start(publish(KINDS), manager)
+    reader = Reader(owner)
+    text = reader.open("/")
+    for word in (
+        "Waits for you 2",
+        "Failed: decide what happens",
+        "Do a task",
+        "Fill in a form",
+        "Sign off",
+        "Add evidence",
+    ):
+        assert word in text
+    assert panel_of(run_of(release, "prepare/check")) in reader.source
+    assert "Waits for you" not in Reader(manager).open("/")
+    running.abort_release(manager, release, now=timezone.now(), reason="no more")
+    assert "Waits for you" not in reader.open("/")
+
+
+def test_a_name_is_shown_as_it_is_and_never_run(manager: User, engine: ScriptedRunner) -> None:
+    engine.script["check"] = [Outcome("succeeded")]
+    nasty = "<img src=x onerror=alert(1)>" + "w" * 150
+    release = start(publish(KINDS), manager, name=nasty, version="<b>1</b>")
+    reader = Reader(manager)
+    for address in ("/", page_of(release), page_of(release, "values/"), page_of(release, "events/")):
+        assert nasty in reader.open(address)
+        assert "<img" not in reader.source
+        assert "<b>1</b>" not in reader.source

@@ -1,0 +1,142 @@
+"""Creating a release ad hoc and starting it, with what is wrong said beside what was typed."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+
+from processes.models import InputSet, Process
+from releases.models import Release
+from tests.builders import run_of
+from tests.edges.pages import KINDS, Reader, page_of, plan, publish
+from tests.fakes import ScriptedRunner
+
+pytestmark = pytest.mark.django_db
+NEW = "/releases/new/?process=move"
+
+
+@pytest.fixture
+def process(engine: ScriptedRunner) -> Process:
+    return publish(KINDS)
+
+
+def test_one_chooses_among_the_processes_one_may_start(process: Process, manager: User, stranger: User) -> None:
+    assert "Database move" in Reader(manager).open("/releases/new/")
+    assert "No process that you may start" in Reader(stranger).open("/releases/new/")
+    reader = Reader(stranger)
+    reader.open(NEW)
+    assert reader.status == 404
+
+
+def test_a_release_is_created_with_typed_values_and_goes_on_to_its_start(process: Process, manager: User) -> None:
+    reader = Reader(manager)
+    assert "Usual" in reader.open(NEW)
+    data = {
+        "name": "Spring",
+        "version": "3",
+        "input_set": "usual",
+        "inputs.region": "us",
+        "inputs.hosts": "a\r\nb",
+        "start": "yes",
+    }
+    reader.send(NEW, **data, planned_start_at="2026-03-02T09:00")
+    release = Release.objects.get()
+    assert reader.location == page_of(release, "start/")
+    assert (release.state, release.input_set, release.created_by) == ("draft", InputSet.objects.get(), manager)
+    assert release.given == {"inputs": {"region": "us", "hosts": ["a", "b"]}}
+    assert str(release.planned_start_at) == "2026-03-02 09:00:00+00:00"
+
+
+def test_everything_wrong_is_said_at_once_beside_its_field_and_nothing_typed_is_lost(
+    process: Process, manager: User
+) -> None:
+    reader = Reader(manager)
+    typed = {"name": " ", "version": "<3>", "description": "why not", "inputs.region": "mars", "planned_end_at": "soon"}
+    text = reader.send(NEW, **typed, input_set="other")
+    assert reader.status == 400
+    for word in ("A release needs a name.", "'soon' is not a date and time.", "There is no such input set", "mars"):
+        assert word in text
+    assert 'value="&lt;3&gt;"' in reader.source
+    assert "why not" in reader.source
+    assert not Release.objects.exists()
+
+
+def test_the_same_form_sent_twice_creates_one_release(process: Process, manager: User) -> None:
+    reader = Reader(manager)
+    reader.send(NEW, name="Spring", once="abc")
+    first = reader.location
+    reader.send(NEW, name="Spring", once="abc")
+    assert (Release.objects.count(), reader.location) == (1, first)
+    reader.send(NEW, name="Spring", once="def")
+    assert Release.objects.count() == 2
+
+
+def test_the_start_shows_every_value_with_where_it_comes_from(process: Process, manager: User) -> None:
+    release = plan(process, manager, given={"inputs": {"region": "us"}})
+    text = Reader(manager).open(page_of(release, "start/"))
+    for word in ("Every value is there", "1.0 input set", "us given on the release", "Prepare / Check", "10 default"):
+        assert word in text
+
+
+def test_what_stops_the_start_is_listed(process: Process, manager: User) -> None:
+    InputSet.objects.all().delete()
+    release = plan(process, manager)
+    reader = Reader(manager)
+    assert "1 thing to mend before it can start." in reader.open(page_of(release, "start/"))
+    assert 'id="inputs.version"' in reader.source
+    assert "required" in reader.text
+    assert "1 thing to mend" in reader.send(page_of(release, "start/"), start="yes")
+    assert reader.status == 400
+    assert Release.objects.get().state == "draft"
+
+
+def test_an_override_that_cannot_be_read_is_marked_and_kept(process: Process, manager: User) -> None:
+    release = plan(process, manager)
+    reader = Reader(manager)
+    text = reader.send(
+        page_of(release, "start/"), start="yes", **{"inputs.version": "next one", "prepare/check.limit": "lots"}
+    )
+    assert reader.status == 400
+    assert "2 things to mend" in text
+    assert 'value="next one"' in reader.source
+    assert "'lots' cannot be read as integer." in text
+    assert Release.objects.get().state == "draft"
+
+
+def test_checking_changes_shows_them_without_starting(process: Process, manager: User) -> None:
+    release = plan(process, manager)
+    text = Reader(manager).send(page_of(release, "start/"), check="yes", **{"inputs.version": "2.0"})
+    assert "2.0 given at start" in text
+    assert "your changes included" in text
+    assert Release.objects.get().state == "draft"
+
+
+def test_a_start_pins_overrides_of_every_level(process: Process, manager: User) -> None:
+    release = plan(process, manager)
+    reader = Reader(manager)
+    reader.send(page_of(release, "start/"), start="yes", **{"inputs.version": "2.0", "prepare/check.limit": "42"})
+    release.refresh_from_db()
+    assert (reader.location, release.state) == (page_of(release), "running")
+    assert (release.inputs["version"], release.sources["version"]) == ("2.0", "start")
+    assert run_of(release, "prepare/check").inputs == {"limit": 42}
+
+
+def test_a_start_pressed_twice_starts_once(process: Process, manager: User) -> None:
+    release = plan(process, manager)
+    reader = Reader(manager)
+    for _ in range(2):
+        reader.send(page_of(release, "start/"), start="yes", once="one")
+        assert reader.location == page_of(release)
+    reader.open(page_of(release, "start/"))
+    assert reader.status == 302
+
+
+def test_who_may_see_a_draft_but_not_start_it_is_told(process: Process, manager: User, stranger: User) -> None:
+    release = plan(process, manager)
+    from_outside = Reader(stranger)
+    from_outside.open(page_of(release, "start/"))
+    assert from_outside.status == 404
+    release.created_by = stranger
+    release.save()
+    assert "You need the permission to start releases" in from_outside.open(page_of(release, "start/"))
+    assert from_outside.status == 403
