@@ -57,10 +57,25 @@ class Outcome:
     log_offset: int = 0
     look_in: float | None = None
 
+    def __post_init__(self) -> None:
+        """Makes texts from outside fit to be stored: odd bytes never keep the end of work from being recorded."""
+        for name in ("reference", "link", "error", "log"):
+            object.__setattr__(self, name, _writable(getattr(self, name)))
+        if self.outputs:
+            outputs = {_writable(name): _writable(text) for name, text in self.outputs.items()}
+            object.__setattr__(self, "outputs", outputs)
+
     @property
     def is_over(self) -> bool:
         """Whether nothing more will come."""
         return self.status != "running"
+
+
+def _writable(text: str) -> str:
+    """Returns the text with a mark in the place of what no database and no JSON takes: NUL and half characters."""
+    if not text or (text.isascii() and "\x00" not in text):
+        return text
+    return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 class Runner(Protocol):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: What an attempt may write into its log, in characters; the runner's own limit is in its settings.
 MOST_LOG = 1_000_000
+#: A link that is longer cannot be kept; the work is found by its reference.
+LONGEST_LINK = 1_000
 
 
 _CONNECTION = """
@@ -85,19 +87,21 @@ def _reveal(name: str, revealed: dict[str, str]) -> str:
 
 
 _OVER = """
-    UPDATE releases_attempt SET status = %s, outputs = %s, error = %s, reference = %s, link = %s, finished_at = %s,
-           looks = looks + 1 WHERE activity_run_id = %s AND number = %s"""
+    UPDATE releases_attempt SET status = %s, outputs = %s, error = %s, reference = coalesce(nullif(%s, ''), reference),
+           link = coalesce(nullif(%s, ''), link), finished_at = %s, looks = looks + 1
+     WHERE activity_run_id = %s AND number = %s"""
 
 
 def write_attempt(claimed: Claim, outcome: Outcome, now: datetime) -> None:
     """Write what is now known of an attempt, its log included."""
     reference = outcome.reference or (outcome.link and claimed.key)
+    link = outcome.link if len(outcome.link) <= LONGEST_LINK else ""
     if outcome.is_over:
         outputs = json.dumps(dict(outcome.outputs))
-        values = [outcome.status, outputs, outcome.error, reference, outcome.link, now]
+        values = [outcome.status, outputs, outcome.error, reference, link, now]
         rows.execute(_OVER, [*values, claimed.run_id, claimed.attempt])
     else:
-        known = {"reference": reference, "link": outcome.link} if reference else {}
+        known = {"reference": reference, "link": link} if reference else {}
         Attempt.objects.filter(activity_run_id=claimed.run_id, number=claimed.attempt).update(
             **known, error=outcome.error, looks=F("looks") + 1
         )
