@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.db.models import CharField
+
 from config.errors import ExpressionFailed
 from processes import expressions
 from releases.execution.locked import Locked, Run
 from releases.execution.scope import Scope
 from releases.models import Artifact
 
-_COLUMNS = ("name", "version", "reference", "digest", "commit", "link", "environment")
+#: The columns of an artifact and the most characters each takes.
+_COLUMNS = {
+    field.name: field.max_length
+    for field in Artifact._meta.fields
+    if isinstance(field, CharField) and field.max_length is not None
+}
 
 
 def record_artifacts(locked: Locked, run: Run) -> None:
@@ -19,10 +28,24 @@ def record_artifacts(locked: Locked, run: Run) -> None:
     context = Scope(locked, run.key).context(expressions.references(declared))
     for entry in declared:
         try:
-            values = expressions.evaluate(entry, context)
+            columns = _columns(expressions.evaluate(entry, context))
         except ExpressionFailed as error:
             locked.event(run, "artifact.unreadable", after={"artifact": entry}, reason=error.message)
             continue
-        columns = {name: str(values.get(name) or "") for name in _COLUMNS}
         Artifact.objects.create(release_id=locked.id, activity_run_id=run.id, at=locked.now, **columns)
         locked.event(run, "artifact.recorded", after={"name": columns["name"], "version": columns["version"]})
+
+
+def _columns(values: dict[str, Any]) -> dict[str, str]:
+    """Return an artifact's columns. Raises ExpressionFailed for what cannot be kept as an artifact."""
+    columns = {name: str(values.get(name) or "") for name in _COLUMNS}
+    if not columns["name"]:
+        raise ExpressionFailed("The artifact has no name.")
+    for name, most in _COLUMNS.items():
+        if len(columns[name]) > most:
+            raise ExpressionFailed(
+                f"The artifact's {name} has {len(columns[name])} characters; at most {most} are kept."
+            )
+    if columns["link"] and not columns["link"].startswith(("https://", "http://")):
+        raise ExpressionFailed("The artifact's link leads to no web page.")
+    return columns
