@@ -16,8 +16,8 @@ from releases.tree import ROOT, Key
 
 def advance(locked: Locked, touched: Iterable[Key]) -> None:
     """Let everything follow that follows from the state of `touched`, in the caller's transaction."""
-    waiting = list(touched)
-    while waiting and locked.state in ("running", "paused"):
+    waiting = list(touched) if locked.state in ("running", "paused") else []
+    while waiting:
         wanted = engine.reads(locked.tree, locked.known(), waiting)
         if wanted.families:
             locked.load_all()
@@ -53,6 +53,8 @@ def carry_out(locked: Locked, move: engine.Move) -> None:
         _succeed(locked, run, move)
     else:
         columns: dict[str, Any] = {"error": move.why} if move.to in ("failed", "on_hold", "ignored") else {}
+        if move.partial and not run.node.is_phase:
+            columns["partial"] = True
         locked.move(run, move.to, reason=move.why, **columns)
 
 

@@ -198,4 +198,5 @@ def put_back(locked: Locked, keys: list[Key]) -> None:
             deadline_at=None,
             outputs={},
             error="",
+            partial=False,
         )

@@ -35,8 +35,8 @@ class Run:
     __slots__ = ("attempt", "count", "id", "key", "node", "opened", "partial", "state", "tries")
 
     def __init__(self, key: Key, node: Node, row: rows.RunRow) -> None:
-        self.key, self.node, self.id, self.partial = key, node, row.id, False
-        self.state, self.opened, self.count, self.attempt, self.tries = row[3:]
+        self.key, self.node, self.id, self.partial = key, node, row.id, bool(row.partial)
+        self.state, self.opened, self.count, self.attempt, self.tries = row[3:8]
 
     @property
     def what(self) -> str:
@@ -128,7 +128,7 @@ class Locked:
 
     def known(self) -> dict[Key, Known]:
         """Return what the engine may know: every loaded run and the release itself as the root."""
-        known = {run.key: Known(run.state, run.opened, run.count) for run in self.runs.values()}
+        known = {run.key: Known(run.state, run.opened, run.count, run.partial) for run in self.runs.values()}
         known[ROOT] = Known("running" if self.state == "paused" else self.state, True)
         return known
 

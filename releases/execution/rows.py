@@ -42,9 +42,11 @@ COLUMNS = {
 _ACTIVITY_TALLY = """count(*) FILTER (WHERE a.finished_at IS NULL),
            count(*) FILTER (WHERE a.state = 'failed' AND a.required),
            count(*) FILTER (WHERE a.state = 'aborted' OR a.partial OR (a.state = 'ignored' AND a.required)
-                                  OR (a.state = 'failed' AND NOT a.required))"""
+                                  OR (a.state = 'failed' AND NOT a.required)),
+           count(*) FILTER (WHERE a.state = 'aborted' AND a.required AND NOT a.partial)"""
 _PHASE_TALLY = """count(*) FILTER (WHERE p.finished_at IS NULL), count(*) FILTER (WHERE p.state = 'failed'),
-           count(*) FILTER (WHERE p.state IN ('aborted', 'partially_succeeded'))"""
+           count(*) FILTER (WHERE p.state IN ('aborted', 'partially_succeeded')),
+           count(*) FILTER (WHERE p.state = 'aborted')"""
 _TALLIES = {
     "for_each": f"""
     SELECT a.parent_id, {_ACTIVITY_TALLY} FROM releases_activityrun a WHERE a.parent_id = ANY(%s) GROUP BY 1""",
@@ -71,13 +73,15 @@ class RunRow(NamedTuple):
     count: int
     attempt: int
     tries: int
+    partial: int = 0
 
 
 _ACTIVITY_RUNS = """
-    SELECT id, node, items, state, opened_at IS NOT NULL, item_count, attempt, tries FROM releases_activityrun
-     WHERE release_id = %s"""
+    SELECT id, node, items, state, opened_at IS NOT NULL, item_count, attempt, tries, partial::int
+      FROM releases_activityrun WHERE release_id = %s"""
 _PHASE_RUNS = """
-    SELECT id, node, items, state, started_at IS NOT NULL, 0, 0, 0 FROM releases_phaserun WHERE release_id = %s"""
+    SELECT id, node, items, state, started_at IS NOT NULL, 0, 0, 0, 0
+      FROM releases_phaserun WHERE release_id = %s"""
 _THESE = " AND node = ANY(%s::int[]) AND items = ANY(%s::text[])"
 
 
