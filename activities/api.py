@@ -95,8 +95,8 @@ class Activities(Documents):
     @action(detail=True, methods=["post"])
     def publish(self, request: Request, slug: str) -> Response:
         """Answer with the revision; the newest one if the draft says nothing else."""
-        reason = given(ReasonIn, request)["reason"]
-        revision = services.publish_activity(request.user, self.one(slug=slug), now=timezone.now(), reason=reason)
+        activity, reason = self.one(slug=slug), given(ReasonIn, request)["reason"]
+        revision = services.publish_activity(request.user, activity, now=timezone.now(), reason=reason)
         return Response(RevisionOut(revision).data)
 
     @describe("List the revisions of a store activity, newest first.", gives=RevisionOut(many=True))

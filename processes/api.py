@@ -131,8 +131,8 @@ class Processes(Documents):
     @action(detail=True, methods=["post"])
     def publish(self, request: Request, slug: str) -> Response:
         """Answer with the revision; the newest one if the draft says nothing else."""
-        reason = given(ReasonIn, request)["reason"]
-        done = services.publish_process(request.user, self.one(slug=slug), now=timezone.now(), reason=reason)
+        process, reason = self.one(slug=slug), given(ReasonIn, request)["reason"]
+        done = services.publish_process(request.user, process, now=timezone.now(), reason=reason)
         return Response(PublicationOut(done).data)
 
     @describe("List the revisions of a process, newest first.", gives=RevisionOut(many=True))
@@ -162,8 +162,8 @@ class Processes(Documents):
     @action(detail=True, pagination_class=None, filterset_class=None)
     def diff(self, request: Request, slug: str) -> Response:
         """Answer with every change."""
-        a, b = whole_number(request, "a"), whole_number(request, "b")
-        changes = services.diff_revisions(self.one(slug=slug), a, b)
+        process = self.one(slug=slug)
+        changes = services.diff_revisions(process, whole_number(request, "a"), whole_number(request, "b"))
         return Response(DiffOut({"changes": changes}).data)
 
     def document(self, row: Process) -> Document:

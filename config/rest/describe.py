@@ -85,24 +85,22 @@ class TokenScheme(OpenApiAuthenticationExtension):
 class Description(AutoSchema):
     """Gives every operation the headers it takes, and puts the view's own words for its `{thing}` into the texts."""
 
-    def get_summary(self) -> str | None:
-        """Return the operation's title."""
-        return self._in_words(super().get_summary())
-
-    def get_description(self) -> str:  # type: ignore[override]
-        """Return the operation's description."""
-        return self._in_words(super().get_description()) or ""
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the whole operation."""
+        operation = super().get_operation(*args, **kwargs)
+        for part in ("summary", "description"):
+            if operation and part in operation:
+                operation[part] = self._in_words(operation[part])
+        return operation
 
     def get_response_serializers(self) -> Any:
         """Return what the operation answers with: putting a document may make it or change it."""
         found = super().get_response_serializers()
         return {200: found, 201: found} if self.method == "PUT" and hasattr(self.view, "thing") else found
 
-    def _in_words(self, text: str | None) -> str | None:
+    def _in_words(self, text: str) -> str:
         thing = getattr(self.view, "thing", "")
-        if not text or not thing:
-            return text
-        return text.replace("{thing}", thing).replace("{things}", getattr(self.view, "things", f"{thing}s"))
+        return text.replace("{things}", getattr(self.view, "things", "") or f"{thing}s").replace("{thing}", thing)
 
     def get_override_parameters(self) -> list[Any]:
         """Return the parameters of this operation that its address and filters do not show."""

@@ -68,7 +68,7 @@ class Tokens(View):
 
     def queryset_for(self, request: Request) -> QuerySet[Any]:
         """Return the caller's own tokens; nobody sees another's."""
-        return ApiToken.objects.filter(user=cast(User, request.user))
+        return ApiToken.objects.filter(user=cast("User", request.user))
 
     @describe("List your tokens.", gives=TokenOut(many=True))
     def list(self, request: Request) -> Response:

@@ -115,8 +115,9 @@ class ActivityRuns(View):
     @action(detail=True, methods=["post"])
     def complete(self, request: Request, pk: str) -> Response:
         """Answer with the activity."""
+        run = self.one(pk=pk)
         given(NothingIn, request)
-        answering.complete_activity(request.user, self.one(pk=pk), now=timezone.now())
+        answering.complete_activity(request.user, run, now=timezone.now())
         return self._shown(pk)
 
     @describe("Mark a task done.", takes=NothingIn)
@@ -135,8 +136,8 @@ class ActivityRuns(View):
     @action(detail=True, methods=["post"])
     def form(self, request: Request, pk: str) -> Response:
         """Answer with the activity."""
-        answers = given(FormIn, request)["values"]
-        answering.submit_form(request.user, self.one(pk=pk), answers, now=timezone.now())
+        run, answers = self.one(pk=pk), given(FormIn, request)["values"]
+        answering.submit_form(request.user, run, answers, now=timezone.now())
         return self._shown(pk)
 
     @describe("Approve or reject. A sign-off is bound to what is shown now.", takes=SignOffIn)
@@ -150,8 +151,8 @@ class ActivityRuns(View):
     @action(detail=True, methods=["post"])
     def signal(self, request: Request, pk: str) -> Response:
         """Answer with whether it matched, and the activity."""
-        payload = given(SignalIn, request)["payload"]
-        matched = answering.send_signal(request.user, self.one(pk=pk), payload, now=timezone.now())
+        run, payload = self.one(pk=pk), given(SignalIn, request)["payload"]
+        matched = answering.send_signal(request.user, run, payload, now=timezone.now())
         detail = reading.activity_detail(self.one(pk=pk), request.user)
         return Response(SignalOut({"matched": matched, "activity": detail}).data)
 
@@ -159,8 +160,8 @@ class ActivityRuns(View):
     @action(detail=True, methods=["post"])
     def comments(self, request: Request, pk: str) -> Response:
         """Answer with the activity."""
-        body = given(CommentIn, request)["body"]
-        answering.add_comment(request.user, self.one(pk=pk), body, now=timezone.now())
+        run, body = self.one(pk=pk), given(CommentIn, request)["body"]
+        answering.add_comment(request.user, run, body, now=timezone.now())
         return self._shown(pk, status=201)
 
     @describe("Add a file as evidence.", takes={"multipart/form-data": EvidenceIn}, status=201, gives=ActivityRunOut)
@@ -190,8 +191,9 @@ class ActivityRuns(View):
         return answer
 
     def _set_task(self, pk: str, task: str, *, done: bool) -> Response:
+        run = self.one(pk=pk)
         given(NothingIn, self.request)
-        answering.set_task(self.request.user, self.one(pk=pk), task, done=done, now=timezone.now())
+        answering.set_task(self.request.user, run, task, done=done, now=timezone.now())
         return self._shown(pk)
 
     def _shown(self, pk: str, status: int = 200) -> Response:

@@ -164,8 +164,8 @@ class Releases(View):
     @action(detail=True, methods=["post"])
     def preview(self, request: Request, pk: str) -> Response:
         """Answer with every value, its source, and all faults."""
-        at_start = given(GivenIn, request)["given"]
-        return Response(PreviewOut(shown(starting.preview_start(self.one(pk=pk), at_start, now=timezone.now()))).data)
+        release, at_start = self.one(pk=pk), given(GivenIn, request)["given"]
+        return Response(PreviewOut(shown(starting.preview_start(release, at_start, now=timezone.now()))).data)
 
     @describe("Start a release now.", takes=GivenIn, gives=ReleaseDetailOut)
     @action(detail=True, methods=["post"])
@@ -181,15 +181,16 @@ class Releases(View):
     @action(detail=True, methods=["post"])
     def schedule(self, request: Request, pk: str) -> Response:
         """Answer with the release."""
+        release = self.one(pk=pk)
         given(NothingIn, request)
-        return self._shown(planning.schedule_release(request.user, self.one(pk=pk), now=timezone.now()).pk)
+        return self._shown(planning.schedule_release(request.user, release, now=timezone.now()).pk)
 
     @describe("Call off a scheduled release.", takes=WhyIn, gives=ReleaseDetailOut)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
         """Answer with the release."""
-        why = given(WhyIn, request)["reason"]
-        return self._shown(planning.cancel_release(request.user, self.one(pk=pk), reason=why, now=timezone.now()).pk)
+        release, why = self.one(pk=pk), given(WhyIn, request)["reason"]
+        return self._shown(planning.cancel_release(request.user, release, reason=why, now=timezone.now()).pk)
 
     @describe("Pause a running release. What runs finishes; nothing new starts.", takes=WhyIn, gives=ReleaseDetailOut)
     @action(detail=True, methods=["post"])
@@ -203,8 +204,8 @@ class Releases(View):
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: str) -> Response:
         """Answer with the release."""
-        given(NothingIn, request)
         release = self.one(pk=pk)
+        given(NothingIn, request)
         running.resume_release(request.user, release, now=timezone.now())
         return self._shown(release.pk)
 

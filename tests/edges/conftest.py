@@ -1,0 +1,15 @@
+"""What tests of the edges may ask for."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import fakes
+from tests.fakes import ScriptedRunner
+
+
+@pytest.fixture
+def engine(settings) -> ScriptedRunner:
+    """The scripted engine behind the connection `scripted`, with nothing scripted yet."""
+    settings.PROVIDERS = {"scripted": "tests.fakes.scripted_runner"}
+    return fakes.renew()
