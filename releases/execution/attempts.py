@@ -54,7 +54,9 @@ _CLAIM = """
                                          before, after, reason, request_id)
                SELECT %(now)s, %(machine)s, 'activity.started', 'activityrun', id, left(path, 500), %(release)s,
                       '{"state": "queued"}', jsonb_build_object('state', 'running', 'attempt', attempt), '', '' FROM a)
-    SELECT node, items, work FROM a"""
+    SELECT a.node, a.items, a.work, c.provider, c.settings, c.enabled, s.name
+      FROM a LEFT JOIN activities_connection c ON c.slug = a.work->>'connection'
+      LEFT JOIN activities_secret s ON s.id = c.secret_id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Claim:
     run_key: Key
     work: dict[str, Any]
     started_at: datetime
+    connection: orders.ConnectionRow | None = None
 
     @property
     def key(self) -> str:
@@ -80,8 +83,9 @@ def claim(release_id: int, run_id: int, attempt: int, *, now: datetime) -> Claim
     found = rows.fetch(_CLAIM, {**parameters, "machine": MACHINE, "grace": GRACE})
     if not found:
         return None
-    node, items, work = found[0]
-    return Claim(release_id, run_id, attempt, Key(node, items), rows.decoded(work), now)
+    node, items, work, *connection = found[0]
+    known = None if connection[0] is None else orders.ConnectionRow(*connection)
+    return Claim(release_id, run_id, attempt, Key(node, items), rows.decoded(work), now, known)
 
 
 def carry_out(release_id: int, run_id: int, attempt: int) -> None:
@@ -94,7 +98,8 @@ def carry_out(release_id: int, run_id: int, attempt: int) -> None:
 
 def start(claimed: Claim) -> Outcome:
     """Call the runner; what cannot be asked or is refused becomes an outcome too."""
-    return _ask(claimed, orders.prepare, lambda runner, order: runner.start(order))
+    prepare = partial(orders.prepare, known=claimed.connection)
+    return _ask(claimed, prepare, lambda runner, order: runner.start(order))
 
 
 def _ask(
@@ -173,13 +178,13 @@ def record(claimed: Claim, outcome: Outcome, *, now: datetime, take_next: bool =
         run = locked.runs[claimed.run_key]
         if run.state != "running" or run.attempt != claimed.attempt:
             return None
-        orders.write_attempt(claimed, outcome, now)
+        orders.write_attempt(locked, claimed, outcome)
         if not outcome.is_over:
             _look_again(locked, run, claimed, outcome)
             return None
         _settle(locked, run, claimed, outcome)
         advance(locked, [run.key])
-        return _take(locked) if take_next else None
+        return _take(locked, claimed) if take_next else None
 
 
 def _look_again(locked: Locked, run: Run, claimed: Claim, outcome: Outcome) -> None:
@@ -212,7 +217,7 @@ def _settle(locked: Locked, run: Run, claimed: Claim, outcome: Outcome) -> None:
         locked.to_start.append(run)
 
 
-def _take(locked: Locked) -> Claim | None:
+def _take(locked: Locked, last: Claim) -> Claim | None:
     """Start the first activity that has become ready in the same commit, instead of sending a message about it."""
     run = next((run for run in locked.to_start if "work" in locked.pending(run)), None)
     if run is None or locked.state != "running":
@@ -223,7 +228,8 @@ def _take(locked: Locked) -> Claim | None:
     deadline = None if limit is None else locked.now + timedelta(seconds=limit) + GRACE
     locked.move(run, "running", started_at=locked.now, next_look_at=locked.now + LEASE, deadline_at=deadline)
     locked.begin_attempt(run)
-    return Claim(locked.id, run.id, run.attempt, run.key, work, locked.now)
+    known = last.connection if work.get("connection") == last.work.get("connection") else None
+    return Claim(locked.id, run.id, run.attempt, run.key, work, locked.now, known)
 
 
 def due(release_id: int, run_id: int, *, now: datetime) -> None:

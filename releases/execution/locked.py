@@ -26,6 +26,7 @@ from releases.models import Attempt, Release
 from releases.states import SETTLED
 from releases.tree import ROOT, Key, Node, Tree
 
+_LOCK = "SELECT state, snapshot_id FROM releases_release WHERE id = %s FOR NO KEY UPDATE"
 _TABLES = {"phase": "releases_phaserun", "activity": "releases_activityrun"}
 
 
@@ -61,6 +62,7 @@ class Locked:
         self._changes: dict[str, dict[int, dict[str, Any]]] = {"phase": {}, "activity": {}}
         self._events: list[rows.EventRow] = []
         self._begun: list[Run] = []
+        self._later: list[tuple[str, list[Any]]] = []
         self._tallies: dict[Key, Tally] = {}
         self._stored: dict[Key, str] = {}
         self._stale = False
@@ -177,6 +179,10 @@ class Locked:
         """Write the row of the attempt that starts with this commit."""
         self._begun.append(run)
 
+    def write_later(self, sql: str, parameters: list[Any]) -> None:
+        """Run a statement together with the changes, when they are written."""
+        self._later.append((sql, parameters))
+
     def pending(self, run: Run) -> dict[str, Any]:
         """Return the columns of a run that are not written yet."""
         return self._changes[run.what].get(run.id, {})
@@ -236,11 +242,13 @@ class Locked:
 
     def flush(self) -> None:
         """Write what has changed so far and its events, together."""
-        if not (self._events or any(self._changes.values())):
+        if not (self._events or self._later or any(self._changes.values())):
             return
         with rows.together():
             for what, changes in self._changes.items():
                 rows.update_runs(_TABLES[what], changes)
+            for sql, parameters in self._later:
+                rows.execute(sql, parameters)
             rows.insert_attempts([run.id for run in self._begun], self.now)
             if self._events:
                 self._insert_events()
@@ -248,6 +256,7 @@ class Locked:
             changes.clear()
         self._events.clear()
         self._begun.clear()
+        self._later.clear()
         self._stored.clear()
         self._stale = False
 
@@ -277,12 +286,12 @@ def lock_release(release_id: int, *, now: datetime, actor: Actor = None) -> Iter
     `now` is an aware moment. Raises NotFound if there is no such release or it has not started.
     """
     with transaction.atomic():
-        found = rows.fetch(
-            "SELECT state, snapshot_id FROM releases_release WHERE id = %s FOR NO KEY UPDATE", [release_id]
-        )
-        if not found or found[0][1] is None:
+        with rows.together():
+            cursor = rows.execute(_LOCK, [release_id])
+        found = cursor.fetchone()
+        if found is None or found[1] is None:
             raise NotFound("There is no such release, or it has not started yet.")
-        locked = Locked(release_id, found[0][0], tree_of(found[0][1]), now, actor)
+        locked = Locked(release_id, found[0], tree_of(found[1]), now, actor)
         yield locked
         locked.cancel_remote()
         locked.flush()

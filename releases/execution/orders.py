@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import F, Value
 from django.db.models.functions import Concat
@@ -18,11 +18,21 @@ from releases.models import Attempt, AttemptLog
 
 if TYPE_CHECKING:
     from releases.execution.attempts import Claim
+    from releases.execution.locked import Locked
 
 #: What an attempt may write into its log, in characters; the runner's own limit is in its settings.
 MOST_LOG = 1_000_000
 #: A link that is longer cannot be kept; the work is found by its reference.
 LONGEST_LINK = 1_000
+
+
+class ConnectionRow(NamedTuple):
+    """A connection as an order needs it: `settings` is JSON text, `secret` the name of its secret."""
+
+    provider: str
+    settings: str
+    enabled: bool
+    secret: str | None
 
 
 _CONNECTION = """
@@ -35,12 +45,13 @@ def key_of(run_id: int, attempt: int, started_at: datetime) -> str:
     return f"{run_id}-{attempt}-{int(started_at.timestamp() * 1_000_000)}"
 
 
-def prepare(key: str, work: Mapping[str, Any]) -> tuple[Runner, Order]:
+def prepare(key: str, work: Mapping[str, Any], known: ConnectionRow | None = None) -> tuple[Runner, Order]:
     """Return the runner and the order for the start of an attempt, its secrets revealed.
 
+    `known` is its connection, if it has just been read.
     Raises RunnerRefused when its connection is missing or off, InvalidInput when a secret has no value.
     """
-    provider, settings, enabled, secret_name = _connection(work)
+    provider, settings, enabled, secret_name = _connection(work, known)
     if not enabled:
         raise RunnerRefused(f"The connection '{work.get('connection')}' is switched off.")
     revealed: dict[str, str] = {}
@@ -64,8 +75,10 @@ def prepare_look(key: str, work: Mapping[str, Any]) -> tuple[Runner, Order]:
     return runner_for(provider), Order(key, settings, work, secret, timeout=work.get("timeout"))
 
 
-def _connection(work: Mapping[str, Any]) -> tuple[str, dict[str, Any], bool, str | None]:
-    found = rows.fetch(_CONNECTION, [work.get("connection", "")])
+def _connection(
+    work: Mapping[str, Any], known: ConnectionRow | None = None
+) -> tuple[str, dict[str, Any], bool, str | None]:
+    found = [known] if known is not None else rows.fetch(_CONNECTION, [work.get("connection", "")])
     if not found:
         raise RunnerRefused(f"There is no connection '{work.get('connection')}'.")
     provider, settings, enabled, secret_name = found[0]
@@ -92,14 +105,14 @@ _OVER = """
      WHERE activity_run_id = %s AND number = %s"""
 
 
-def write_attempt(claimed: Claim, outcome: Outcome, now: datetime) -> None:
+def write_attempt(locked: Locked, claimed: Claim, outcome: Outcome) -> None:
     """Write what is now known of an attempt, its log included."""
     reference = outcome.reference or (outcome.link and claimed.key)
     link = outcome.link if len(outcome.link) <= LONGEST_LINK else ""
     if outcome.is_over:
         outputs = json.dumps(dict(outcome.outputs))
-        values = [outcome.status, outputs, outcome.error, reference, link, now]
-        rows.execute(_OVER, [*values, claimed.run_id, claimed.attempt])
+        values = [outcome.status, outputs, outcome.error, reference, link, locked.now]
+        locked.write_later(_OVER, [*values, claimed.run_id, claimed.attempt])
     else:
         known = {"reference": reference, "link": link} if reference else {}
         Attempt.objects.filter(activity_run_id=claimed.run_id, number=claimed.attempt).update(

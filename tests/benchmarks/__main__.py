@@ -6,6 +6,7 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.benchmarks import stack
 from tests.benchmarks.marks import Marks, gaps, median, rate
@@ -14,14 +15,18 @@ from tests.benchmarks.marks import Marks, gaps, median, rate
 def main() -> None:
     """Run the chosen workloads and print a line for each number."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", default=["chain", "throughput", "size"])
-    parser.add_argument("--releases", type=int, default=100)
+    parser.add_argument("what", nargs="*", default=["chain", "throughput", "size", "history"])
+    parser.add_argument("--releases", type=int, default=100, help="how many releases run at once")
+    parser.add_argument("--past", type=int, default=1_000_000, help="how many finished activities history adds")
     chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="pilothouse-bench-"))
     marks = Marks(folder / "marks")
     hold = stack.prepare()
     try:
-        with stack.workers("config.celery", folder / "engine.log"), stack.workers("tests.benchmarks.bare", folder / "bare.log"):
+        with (
+            stack.workers("config.celery", folder / "engine.log"),
+            stack.workers("tests.benchmarks.bare", folder / "bare.log"),
+        ):
             _warm(marks)
             if "chain" in chosen.what:
                 chain(marks)
@@ -29,18 +34,21 @@ def main() -> None:
                 throughput(marks, chosen.releases)
             if "size" in chosen.what:
                 size(marks)
+            if "history" in chosen.what:
+                with_history(marks, chosen.releases, chosen.past)
     finally:
         hold.release()
 
 
 def _warm(marks: Marks) -> None:
-    from tests.benchmarks import bare, shapes  # noqa: PLC0415 - Django has only now been set up
+    from tests.benchmarks import bare, history, shapes  # noqa: PLC0415 - Django has only now been set up
 
     bare.send_release(0)
     marks.wait(40, 60)
     marks.reset()
     stack.start(stack.publish(shapes.forty()))
     marks.wait(40, 60)
+    history.analyze()
 
 
 def chain(marks: Marks) -> None:
@@ -86,7 +94,7 @@ def _cost(before: dict[str, float], activities: int) -> str:
 
 
 def size(marks: Marks) -> None:
-    """The gap in releases of different sizes: a chain, and the last tenth of a wide phase."""
+    """What a transition costs in releases of different sizes, and with ten times as many releases."""
     from tests.benchmarks import shapes  # noqa: PLC0415
 
     for length in (10, 100, 1000):
@@ -94,6 +102,35 @@ def size(marks: Marks) -> None:
         marks.reset()
         stack.start(revision)
         print(f"chain of {length}: median gap {median(gaps(marks.wait(length, 300))):.2f} ms")
+    for length in (10, 100, 1000):
+        _many(marks, stack.publish(shapes.wide(length)), 1000 // length, length, f"{1000 // length} phases of {length}")
+    forty = stack.publish(shapes.forty())
+    for releases in (100, 1000):
+        _many(marks, forty, releases, shapes.ACTIVITIES, f"{releases} releases x {shapes.ACTIVITIES}")
+
+
+def _many(marks: Marks, revision: Any, releases: int, each: int, name: str) -> None:
+    """Start releases, then measure while they run: the rate, and the processor time of each activity."""
+    marks.reset()
+    before, since = stack.processor_seconds(), time.time_ns()
+    for _ in range(releases):
+        stack.start(revision)
+    done = rate(marks.wait(releases * each, 3600), since)
+    print(f"{name}: {done:.0f}/s, {_cost(before, releases * each)} each")
+
+
+def with_history(marks: Marks, releases: int, past: int) -> None:
+    """The same throughput in a database with many finished activities."""
+    from releases.models import Snapshot  # noqa: PLC0415
+    from tests.benchmarks import history, shapes  # noqa: PLC0415
+
+    revision = stack.publish(shapes.forty())
+    since = time.monotonic()
+    history.fill(revision, Snapshot.objects.order_by("id").values_list("id", flat=True)[0], past)
+    history.analyze()
+    print(f"{past} finished activities inserted in {time.monotonic() - since:.0f} s")
+    _many(marks, revision, releases, shapes.ACTIVITIES, f"{releases} releases x {shapes.ACTIVITIES} with that past")
+    chain(marks)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 #: Eight phases: 1 - 2 - {3, 4} - 5 - {6, 7} - 8, five activities in each, all parallel inside a phase.
 NEEDS = {1: [], 2: [1], 3: [2], 4: [2], 5: [3, 4], 6: [5], 7: [5], 8: [6, 7]}
 PER_PHASE = 5
+ACTIVITIES = PER_PHASE * len(NEEDS)
 #: The same as stages with a barrier after each, which is what bare Celery can say.
 STAGES = [5, 5, 10, 5, 10, 5]
 
@@ -46,4 +47,6 @@ def chained(length: int) -> dict[str, Any]:
 
 def wide(length: int) -> dict[str, Any]:
     """One phase whose activities are independent of each other."""
-    return process(f"wide-{length}", [{"id": "all", "name": "All", "activities": [activity(f"a{i}") for i in range(length)]}])
+    return process(
+        f"wide-{length}", [{"id": "all", "name": "All", "activities": [activity(f"a{i}") for i in range(length)]}]
+    )

@@ -40,26 +40,25 @@ def prepare() -> Hold:
 
 
 def processor_seconds() -> dict[str, float]:
-    """Return the processor time used so far by each kind of process of the stack, and by this driver."""
-    spent: dict[str, float] = {}
-    for process in psutil.process_iter(["cmdline", "cpu_times", "pid"]):
-        kind = _kind(" ".join(process.info["cmdline"] or []), process.info["pid"])
-        times = process.info["cpu_times"]
-        if kind and times:
-            spent[kind] = spent.get(kind, 0.0) + times.user + times.system
+    """Return the processor time used so far by each kind of process of this stack, and by this driver."""
+    spent: dict[str, float] = {"driver": _seconds(psutil.Process())}
+    for child in psutil.Process().children(recursive=True):
+        command = " ".join(child.cmdline())
+        kind = "bare workers" if "tests.benchmarks.bare" in command else "workers"
+        if "config.celery" in command or kind == "bare workers":
+            spent[kind] = spent.get(kind, 0.0) + _seconds(child)
+    for process in psutil.process_iter(["cmdline"]):
+        command = " ".join(process.info["cmdline"] or [])
+        if command.split(" ")[0].endswith("postgres") and str(state().path) in command:
+            spent["PostgreSQL"] = sum(_seconds(backend) for backend in process.children())
+        elif "valkey" in command and str(state().path) in command:
+            spent["broker"] = _seconds(process)
     return spent
 
 
-def _kind(command: str, pid: int) -> str:
-    if pid == os.getpid():
-        return "driver"
-    if "-A config.celery" in command:
-        return "workers"
-    if "-A tests.benchmarks.bare" in command:
-        return "bare workers"
-    if command.startswith("postgres:") and "pilothouse" in command:
-        return "PostgreSQL"
-    return "broker" if "valkey" in command and str(state().path) in command else ""
+def _seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 @contextmanager
