@@ -27,6 +27,7 @@ from config.errors import Conflict, Fault, InvalidInput
 from config.models import IdempotencyKey
 from config.rest import problems
 from config.rest.authentication import caller
+from config.rest.bodies import check_upload
 
 PREFIX = "/api/v1/"
 LONGEST = 200
@@ -54,6 +55,8 @@ class Idempotency:
             return problems.answer(request, InvalidInput([fault]))
         try:
             digest = digest_of(request)
+        except problems.TooLarge as error:
+            return problems.answer(request, error)
         except (SuspiciousOperation, MultiPartParserError):
             return problems.answer(request, problems.TooLarge("The request is too large, or cannot be read."))
         return self._once(request, user, key, digest)
@@ -95,6 +98,7 @@ def digest_of(request: HttpRequest) -> str:
     if request.content_type != "multipart/form-data":
         digest.update(request.body)
         return digest.hexdigest()
+    check_upload(request.META)
     for name, values in sorted(request.POST.lists()):
         digest.update(json.dumps([name, values]).encode())
     for name, files in sorted(request.FILES.lists()):

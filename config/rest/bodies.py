@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import BaseParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
@@ -19,6 +19,7 @@ from config.errors import Fault, InvalidInput
 from config.rest.problems import TooLarge
 
 LARGEST = 2_000_000
+LARGEST_UPLOAD = 25_000_000
 DEEPEST = 60
 LARGEST_NUMBER = 2**63
 
@@ -56,6 +57,22 @@ class JsonParser(BaseParser):
         if faults:
             raise InvalidInput(faults[:50])
         return parsed
+
+
+class UploadParser(MultiPartParser):
+    """A form with files, of bounded size."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        """Return the fields and files. Raises ParseError or TooLarge."""
+        check_upload((parser_context or {})["request"].META)
+        return super().parse(stream, media_type, parser_context)
+
+
+def check_upload(meta: Mapping[str, Any]) -> None:
+    """Raise TooLarge for a form that is larger than any we take, before a byte of it is kept."""
+    length = str(meta.get("CONTENT_LENGTH") or "0")
+    if not length.isdecimal() or int(length) > LARGEST_UPLOAD:
+        raise TooLarge(f"The upload has more than {LARGEST_UPLOAD} bytes.")
 
 
 class TextParser(BaseParser):

@@ -61,6 +61,12 @@ class View(GenericViewSet[Any]):
             cure = f"It knows {known}." if known else "It knows none."
             raise InvalidInput([Fault(name[:60], "There is no such query parameter.", cure) for name in unknown])
 
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the answer, which belongs to nobody but the caller and may be old the next moment."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        answer.headers.setdefault("Cache-Control", "private, no-cache")
+        return answer
+
     def known_query(self) -> set[str]:
         """Return the query parameters this action understands."""
         action = self.action or ""

@@ -10,13 +10,12 @@ from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.errors import Fault, InvalidInput, NotFound
 from config.permissions import visible_by_any
-from config.rest.bodies import given
+from config.rest.bodies import UploadParser, given
 from config.rest.describe import LOG_PARAMETERS, describe
 from config.rest.views import View, whole_number
 from processes.models import Process
@@ -165,7 +164,7 @@ class ActivityRuns(View):
         return self._shown(pk, status=201)
 
     @describe("Add a file as evidence.", takes={"multipart/form-data": EvidenceIn}, status=201, gives=ActivityRunOut)
-    @action(detail=True, methods=["post"], parser_classes=[MultiPartParser])
+    @action(detail=True, methods=["post"], parser_classes=[UploadParser])
     def evidence(self, request: Request, pk: str) -> Response:
         """Answer with the activity."""
         run, file = self.one(pk=pk), given(EvidenceIn, request)["file"]

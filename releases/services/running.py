@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from config.errors import Fault, InvalidInput
+from config.errors import Conflict, Fault, InvalidInput
 from config.trail import Actor
 from processes.expansion import expand
 from processes.models import Process
@@ -22,19 +22,29 @@ def pause_release(actor: Actor, release: Release, *, now: datetime, reason: str 
     """Start nothing new in a release until it is resumed; what runs finishes."""
     policy.require_operate(actor, release)
     require(text_faults("reason", reason))
+    _require_started(release)
     lifecycle.pause(release.pk, actor=actor, now=now, reason=reason)
 
 
 def resume_release(actor: Actor, release: Release, *, now: datetime) -> None:
     """Let a paused release go on."""
     policy.require_operate(actor, release)
+    _require_started(release)
     lifecycle.resume(release.pk, actor=actor, now=now)
 
 
 def abort_release(actor: Actor, release: Release, *, now: datetime, reason: str) -> None:
     """Stop a release for good; the reason is kept."""
     policy.require_operate(actor, release)
-    lifecycle.abort(release.pk, actor=actor, now=now, reason=reason_of(reason))
+    why = reason_of(reason)
+    _require_started(release)
+    lifecycle.abort(release.pk, actor=actor, now=now, reason=why)
+
+
+def _require_started(release: Release) -> None:
+    """Raise Conflict before the start: there is nothing to steer yet, which is not the same as no such release."""
+    if release.snapshot_id is None:
+        raise Conflict(f"The release is {release.state}; it has not started.", code="not_started")
 
 
 def restart_phase(actor: Actor, phase: PhaseRun, *, now: datetime, reason: str = "") -> None:

@@ -207,3 +207,33 @@ def test_a_form_s_faults_are_all_named(caller: Caller) -> None:
     assert answer.paths == {"values.notes", "values.colour"}
     assert caller.post(f"activity-runs/{run}/tasks/nothing/done/").paths == {"task"}
     assert caller.post(f"activity-runs/{run}/sign-off/", {"decision": "approved"}).status in (403, 409)
+
+
+def test_what_has_not_started_cannot_be_steered_and_says_why(caller: Caller) -> None:
+    made = caller.post("releases/", {"process": "small", "name": "R1"})
+    for verb in ("pause", "resume", "abort"):
+        answer = caller.post(f"releases/{made['id']}/{verb}/", {} if verb == "resume" else {"reason": "x"})
+        assert (answer.status, answer.code) == (409, "not_started")
+
+
+def test_an_upload_that_is_too_large_is_refused_before_it_is_kept(caller: Caller) -> None:
+    run = Release.objects.get().activity_runs.get()
+    kind = "multipart/form-data; boundary=x"
+    for headers in ({}, {"Idempotency_Key": "k1"}):
+        answer = caller.call(
+            "POST", f"activity-runs/{run.pk}/evidence/", b"x" * 25_000_001, Content_Type=kind, **headers
+        )
+        assert (answer.status, answer.code) == (413, "too_large")
+    broken = caller.call("POST", f"activity-runs/{run.pk}/evidence/", "--x\r\nnonsense", Content_Type=kind)
+    assert broken.status == 400, broken
+    unnamed = caller.call("POST", f"activity-runs/{run.pk}/evidence/", "", Content_Type="multipart/form-data")
+    assert unnamed.status == 400, unnamed
+
+
+def test_an_address_has_no_options_but_its_methods(caller: Caller) -> None:
+    assert caller.call("OPTIONS", "apply/").code == "method_not_allowed"
+    assert caller.call("HEAD", "releases/").status == 200
+
+
+def test_an_answer_is_for_nobody_s_cache(caller: Caller) -> None:
+    assert caller.get("releases/").headers["Cache-Control"] == "private, no-cache"

@@ -189,6 +189,47 @@ def test_what_is_on_hold_is_retried_ignored_failed_or_replaced(
     assert ok(caller.post(f"phase-runs/{phase}/restart/", {"reason": "once more"}))["state"] == "running"
 
 
+STAND_IN = """
+kind: Process
+id: by-hand
+name: By hand
+inputs:
+  what: {type: string, required: true}
+phases:
+  - id: do
+    name: Do
+    owners: [group:qa]
+    activities:
+      - {id: build, manual: {form: {image: {type: string, required: true}}}}
+outputs: {made: "${{ phases.do.activities.build.outputs.image }}"}
+"""
+
+
+def test_what_is_on_hold_is_replaced_by_another_process(applied: Caller, manager: User, engine: ScriptedRunner) -> None:
+    ok(applied.post("apply/?publish=true", STAND_IN))
+    engine.script["build"] = [failed()]
+    caller, pk = planned(manager)
+    ok(caller.post(f"releases/{pk}/start/"))
+    scope, _ = activities(caller, pk)["prepare/scope"]
+    ok(caller.post(f"activity-runs/{scope}/tasks/tickets/done/"))
+    ok(caller.post(f"activity-runs/{scope}/form/", {"values": {"notes": "x"}}))
+    work(Release.objects.get(pk=pk))
+
+    run, _ = activities(caller, pk)["build/compile"]
+    body = {"process": "by-hand", "with": {"what": "cart"}, "outputs": {"image": "made"}, "reason": "pipeline is down"}
+    assert caller.post(f"activity-runs/{run}/replace/", {**body, "outputs": {"image": "x"}}).status == 400
+    assert caller.post(f"activity-runs/{run}/replace/", {**body, "process": "none"}).paths == {"process"}
+    replaced = ok(caller.post(f"activity-runs/{run}/replace/", body))
+    assert (replaced["state"], replaced["kind"]) == ("running", "subprocess")
+
+    phases = caller.get(f"releases/{pk}/tree/")["phases"]
+    inner = phases[1]["activities"][0]["phases"][0]["activities"][0]
+    assert inner["path"] == "build/compile/do/build"
+    ok(caller.post(f"activity-runs/{inner['id']}/form/", {"values": {"image": "by-hand:1"}}))
+    after = ok(caller.get(f"activity-runs/{run}/"))
+    assert (after["state"], after["outputs"]) == ("succeeded", {"image": "by-hand:1"})
+
+
 def test_a_release_is_scheduled_called_off_paused_resumed_and_aborted(applied: Caller, manager: User) -> None:
     caller, pk = planned(manager)
     assert caller.post(f"releases/{pk}/schedule/").paths == {"planned_start_at"}
