@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from config.errors import Conflict, InvalidInput, NotFound, NotPermitted, PilothouseError
 from config.models import Event
-from releases import inbox, policy, reading
+from releases import inbox, reading
 from releases.models import Artifact, PhaseRun, Release
 from releases.progress import progress_of
 from releases.services import planning, running
@@ -38,12 +38,13 @@ def head_of(request: HttpRequest, release: Release, tab: str) -> dict[str, Any]:
 def board_of(request: HttpRequest, release: Release, **more: Any) -> dict[str, Any]:
     """Return what the page of phases and activities shows; `more` is the open activity's panel, if one is open."""
     waiting = inbox.waiting_for(person(request), release=release) if release.snapshot_id else []
+    head = head_of(request, release, "activities")
     return {
-        **head_of(request, release, "activities"),
+        **head,
         "phases": reading.release_tree(release),
         "waiting": waiting,
         "waits": {entry.run.pk for entry in waiting},
-        "may_restart": policy.may_operate(request.user, release) and release.state in ("running", "paused"),
+        "may_restart": "abort" in head["may"],
         "here": reverse("releases:show", args=[release.pk]),
         **more,
     }
