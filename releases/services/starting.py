@@ -46,7 +46,7 @@ def preview_start(release: Release, given_at_start: Mapping[str, Any], *, now: d
     if misshapen:
         return Preview(revision, expanded, resolution.Resolved(faults=misshapen))
     resolved = resolution.resolve(expanded, layers, release, now)
-    resolved.faults += missing_secrets([resolved.inputs, resolved.values])
+    resolved.faults += missing_secrets([line["value"] for line in resolved.shown])
     return Preview(revision, expanded, resolved)
 
 
