@@ -13,8 +13,8 @@ PACKAGES := config calendar_app releases processes activities
 help:  ## Shows this list
 	@sed -n 's/^\([a-z]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST)
 
-run: $(VENV)/.runs  ## Starts everything and shows the first release; PORT=8001 chooses another port
-	@PILOTHOUSE_LOCAL_PROVIDER=$${PILOTHOUSE_LOCAL_PROVIDER:-true} exec $(BIN)/python manage.py run
+run: $(VENV)/.runs  ## Starts everything and shows the first release; PORT=8001 chooses a port, ARGS=--no-demo skips it
+	@PILOTHOUSE_LOCAL_PROVIDER=$${PILOTHOUSE_LOCAL_PROVIDER:-true} exec $(BIN)/python manage.py run $(ARGS)
 
 test: $(VENV)/.develops chromium  ## Runs every test on a real PostgreSQL, broker and browser; ARGS="-k word" chooses
 	@$(BIN)/python -m pytest $(ARGS)

@@ -11,7 +11,7 @@ ORDINARY = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "
 #: Extras that only repeat the message or cannot be read.
 UNREAD = frozenset({"data", "request", "server_time", "status_code"})
 #: Loggers that tell too much, and the least that they may tell.
-QUIETER = dict.fromkeys(("axes", "celery.app.trace", "celery.beat", "celery.worker.strategy"), "WARNING")
+QUIETER = dict.fromkeys(("axes", "celery.app.trace", "celery.beat", "celery.worker.strategy", "httpx"), "WARNING")
 
 
 def configuration(level: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 
 PASSWORD = "pilothouse"  # noqa: S105 - a sample log-in, shown at every start
@@ -16,15 +16,31 @@ PEOPLE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "sam": ("Sam", "Okafor", ("security",)),
 }
 ADMIN = "admin"
+#: What every group may look at, and what some may do beyond the steps that processes give them.
+EVERYBODY = (
+    "view_process", "view_inputset", "view_resource", "view_activity", "view_connection", "view_releasegroup",
+    "view_freeze", "view_release",
+)  # fmt: skip
+PERMISSIONS: dict[str, tuple[str, ...]] = {
+    "release-managers": (
+        "start_process", "operate_process", "add_inputset", "change_inputset", "add_releasegroup",
+        "change_releasegroup", "operate_releasegroup", "add_freeze", "change_freeze", "view_event",
+    ),
+    "development": (
+        "add_process", "change_process", "publish_process", "add_activity", "change_activity", "publish_activity",
+        "add_inputset", "change_inputset", "add_resource", "change_resource",
+    ),
+    "devops": ("add_connection", "change_connection", "view_secret", "change_secret"),
+}  # fmt: skip
 
 
 @transaction.atomic
 def make_people() -> bool:
     """Makes the sample groups and people that are missing; returns whether this was the first time.
 
-    People who exist keep their password, their groups and their name.
+    Groups and people who exist stay as they are.
     """
-    groups = {name: Group.objects.get_or_create(name=name)[0] for name in GROUPS}
+    groups = {name: _group(name) for name in GROUPS}
     if User.objects.filter(username=ADMIN).exists():
         return False
     User.objects.create_superuser(ADMIN, f"{ADMIN}@example.com", PASSWORD)
@@ -34,3 +50,12 @@ def make_people() -> bool:
         )
         person.groups.set(groups[place] for place in places)
     return True
+
+
+def _group(name: str) -> Group:
+    group, is_new = Group.objects.get_or_create(name=name)
+    if is_new:
+        apps = ("activities", "config", "processes", "releases")
+        wanted = (*EVERYBODY, *PERMISSIONS.get(name, ()))
+        group.permissions.set(Permission.objects.filter(codename__in=wanted, content_type__app_label__in=apps))
+    return group

@@ -68,9 +68,16 @@ class Supervisor:
 
     def watch(self) -> None:
         """Keeps the children running; returns when a person or the system asks to stop."""
-        while not self._stopping.wait(WATCH_EVERY):
-            for child in self.children:
-                child.watch()
+        while self.pause(WATCH_EVERY):
+            continue
+
+    def pause(self, seconds: float) -> bool:
+        """Waits, then starts again whichever child has died; false as soon as somebody asks to stop."""
+        if self._stopping.wait(seconds):
+            return False
+        for child in self.children:
+            child.watch()
+        return True
 
     def stop(self) -> None:
         """Stops the children, all at once, then whatever they left running."""

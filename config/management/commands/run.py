@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import sys
 import time
 from argparse import ArgumentParser
 from typing import Any
@@ -15,9 +17,13 @@ from django.core.management.base import BaseCommand
 from django.db import OperationalError, connection
 
 from config.beat import ensure_tick
+from config.demo.caller import Interrupted
+from config.demo.play import is_complete, play, why_not
+from config.demo.screen import screen_for
+from config.demo.welcome import log_ins, what_is_there
 from config.embedded import Hold
 from config.errors import SetUpFailed
-from config.sample import ADMIN, PASSWORD, PEOPLE, make_people
+from config.sample import make_people
 from config.supervisor import Supervisor, require_port
 
 env = environ.Env()
@@ -33,18 +39,22 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=env.int("PORT", default=8000))
         parser.add_argument("--processes", type=int, default=env.int("WORKER_PROCESSES", default=os.cpu_count() or 2))
         parser.add_argument("--sample", action="store_true", help="make the sample also on servers of your own")
+        parser.add_argument("--no-demo", action="store_true", help="do not run the first release of the sample")
 
-    def handle(self, *, port: int, processes: int, sample: bool, **options: Any) -> None:
+    def handle(self, *, port: int, processes: int, sample: bool, no_demo: bool, **options: Any) -> None:
         """Runs until it is asked to stop. Raises SetUpFailed with a sentence for a person."""
         settings.STATE.make()
         lock = self._be_the_only_one()
         require_port(port)
         hold = self._start_servers()
         try:
-            self._prepare(with_sample=sample or settings.EMBEDDED)
+            with_sample = sample or settings.EMBEDDED
+            self._prepare(with_sample=with_sample)
             keep = (hold.descriptor,) if hold else ()
             place = settings.STATE
-            self._supervise(Supervisor(port=port, state=place.path, logs=place.logs, keep=keep, processes=processes))
+            supervisor = Supervisor(port=port, state=place.path, logs=place.logs, keep=keep, processes=processes)
+            with_demo = with_sample and not no_demo and not is_complete()
+            self._supervise(supervisor, with_sample=with_sample, with_demo=with_demo)
         except KeyboardInterrupt:
             self._say("Stopped.")
         finally:
@@ -81,24 +91,35 @@ class Command(BaseCommand):
         if with_sample and make_people():
             self._say("Made the sample people and groups.")
 
-    def _supervise(self, supervisor: Supervisor) -> None:
+    def _supervise(self, supervisor: Supervisor, *, with_sample: bool, with_demo: bool) -> None:
         try:
+            supervisor.show_logs = not with_demo
             supervisor.start()
+            if with_demo and not supervisor.is_stopping:
+                self._show_first_release(supervisor)
             if not supervisor.is_stopping:
-                self._welcome(supervisor.address)
+                self._welcome(supervisor.address, with_sample=with_sample)
+            supervisor.show_logs = True
             supervisor.watch()
             self._say("Stopping ...")
         finally:
             supervisor.stop()
 
-    def _welcome(self, address: str) -> None:
-        self._say(f"\nPilothouse is at {address} (Ctrl-C stops it)\n")
-        if not settings.EMBEDDED:
+    def _show_first_release(self, supervisor: Supervisor) -> None:
+        if why := why_not():
+            self._say(f"The first release is not shown. {why}")
             return
-        self._say(f"Sample log-ins, password {PASSWORD}:")
-        for name, (given, family, groups) in PEOPLE.items():
-            self._say(f"  {name:8} {given} {family}, {', '.join(groups)}")
-        self._say(f"  {ADMIN:8} may do everything, {address}/admin/\n")
+        screen = screen_for(sys.stdout)
+        with contextlib.suppress(Interrupted):
+            play(supervisor.address, screen, pause=supervisor.pause, say=self._say)
+
+    def _welcome(self, address: str, *, with_sample: bool) -> None:
+        there = list(what_is_there())
+        self._say("\n".join(["The newest releases:", *there]) if there else "There is no release yet.")
+        self._say(f"\nPilothouse is at {address} (Ctrl-C stops it)\n")
+        if with_sample:
+            self._say("\n".join(log_ins(address)) + "\n")
+        connection.close()
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)

@@ -1,0 +1,1 @@
+"""The main job of `make run`: on the first start, one release from planning to documentation before one's eyes."""
