@@ -8,8 +8,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
+from activities.runners import Outcome
 from releases.models import Release
 from tests import fakes
 from tests.builders import run_of, work
@@ -20,10 +22,10 @@ SERIOUS = ("serious", "critical")
 
 
 @pytest.fixture
-def release(settings, manager: User) -> Release:
+def release(settings: Settings, manager: User) -> Release:
     """A release under way in which one activity is on hold and others wait for its owner."""
     settings.PROVIDERS = {"scripted": "tests.fakes.scripted_runner"}
-    fakes.renew().script["check"] = [fakes.Outcome("failed", error="lag too high", log="measuring\n" * 60)]
+    fakes.renew().script["check"] = [Outcome("failed", error="lag too high", log="measuring\n" * 60)]
     return start(publish(KINDS), manager, name="Move the " + "very " * 30 + "large database")
 
 

@@ -6,10 +6,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from activities.runners import Outcome
 from releases.models import ActivityRun, Attempt, AttemptLog, Comment, Evidence, Release
 from tests.builders import run_of, work
 from tests.edges.pages import KINDS, Reader, panel_of, publish, start
-from tests.fakes import Outcome, ScriptedRunner
+from tests.fakes import ScriptedRunner
 
 pytestmark = pytest.mark.django_db
 REPLACEMENT = """

@@ -8,11 +8,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from activities.runners import Outcome
 from processes.models import Process
 from tests.builders import run_of
 from tests.edges.pages import KINDS, Reader, page_of, panel_of, publish, start
-from tests.fakes import Outcome, ScriptedRunner, failed
+from tests.fakes import ScriptedRunner, failed
 
 pytestmark = pytest.mark.django_db
 
@@ -86,11 +88,11 @@ def test_a_panel_costs_the_same_with_one_attempt_and_with_many(
     process = publish(KINDS)
     engine.script["check"] = [failed()]
     run = run_of(start(process, manager), "prepare/check")
-    reader = Reader(owner)
+    reader, at = Reader(owner), timezone.now()
     once = queries(reader, panel_of(run))
     for number in range(10):
-        run.attempts.create(number=number + 2, status="failed", started_at=run.started_at, finished_at=run.started_at)
-        run.comments.create(author=owner, author_name="owner", body="Hm.", at=run.started_at)
+        run.attempts.create(number=number + 2, status="failed", started_at=at, finished_at=at)
+        run.comments.create(author=owner, author_name="owner", body="Hm.", at=at)
     assert queries(reader, panel_of(run)) == once
 
 

@@ -6,11 +6,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from activities.runners import Outcome
 from releases.models import Release
 from releases.services import running
 from tests.builders import run_of
 from tests.edges.pages import KINDS, Reader, page_of, panel_of, plan, publish, start
-from tests.fakes import Outcome, ScriptedRunner, failed
+from tests.fakes import ScriptedRunner, failed
 
 pytestmark = pytest.mark.django_db
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from tests.edges.pages import Reader
 
@@ -40,7 +41,7 @@ def test_signing_out_takes_a_post(manager: User) -> None:
     assert reader.status == 302
 
 
-def test_too_many_wrong_passwords_are_answered_with_how_long_to_wait(manager: User, settings) -> None:
+def test_too_many_wrong_passwords_are_answered_with_how_long_to_wait(manager: User, settings: Settings) -> None:
     settings.AXES_ENABLED = True
     settings.AXES_FAILURE_LIMIT = 2
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "axes.middleware.AxesMiddleware"]

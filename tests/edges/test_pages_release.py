@@ -6,12 +6,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from activities.runners import Outcome
 from config.models import Event
 from releases.models import Release
 from releases.services import planning
 from tests.builders import phase_of, run_of, work
 from tests.edges.pages import KINDS, Reader, page_of, panel_of, plan, publish, start
-from tests.fakes import Outcome, ScriptedRunner
+from tests.fakes import ScriptedRunner
 
 pytestmark = pytest.mark.django_db
 

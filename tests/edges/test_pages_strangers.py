@@ -8,6 +8,7 @@ from django.core.files.base import ContentFile
 from django.urls import URLPattern, URLResolver
 from django.utils import timezone
 
+from activities.runners import Outcome
 from config.models import Event
 from releases import urls
 from releases.models import Evidence, Release
@@ -15,7 +16,7 @@ from releases.views import acting
 from releases.views import release as release_views
 from tests.builders import phase_of, run_of
 from tests.edges.pages import KINDS, Reader, publish, start
-from tests.fakes import Outcome, ScriptedRunner
+from tests.fakes import ScriptedRunner
 
 pytestmark = pytest.mark.django_db
 OPEN_TO_ALL = {"home", "list", "create"}
@@ -54,7 +55,8 @@ def addresses(release: Release) -> list[str]:
 
 def routes() -> list[URLPattern]:
     resolver = next(entry for entry in urls.urlpatterns if isinstance(entry, URLResolver))
-    return [entry for entry in resolver.url_patterns if entry.name not in OPEN_TO_ALL]
+    patterns = [entry for entry in resolver.url_patterns if isinstance(entry, URLPattern)]
+    return [entry for entry in patterns if entry.name not in OPEN_TO_ALL]
 
 
 def verbs_of(pattern: URLPattern) -> list[str]:
