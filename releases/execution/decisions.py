@@ -15,6 +15,7 @@ from releases.execution.advance import advance
 from releases.execution.locked import Locked, Run, lock_release
 from releases.execution.opening import open_run
 from releases.execution.planting import plant_below
+from releases.execution.rewinding import put_back
 from releases.execution.snapshots import snapshot_of
 from releases.execution.taking_part import take_part
 from releases.models import ActivityRun, Release
@@ -41,6 +42,7 @@ def retry(
         changed = _changed(run, inputs)
         before = ActivityRun.objects.values_list("changed_inputs", flat=True).get(pk=run.id)
         locked.changed_inputs[run.key] = {**before, **changed}
+        _expect_to_go_on(locked, run)
         if run.node.is_container:
             put_back(locked, _inside(locked, run.key))
         locked.move(run, "queued", verb="activity.retried", reason=reason, error="")
@@ -171,32 +173,18 @@ def _expect_open_holders(locked: Locked, key: Key) -> None:
         holder = locked.tree.parent(holder)
 
 
+def _expect_to_go_on(locked: Locked, run: Run) -> None:
+    """Raise Conflict if what is put back would be stopped at once, since its process fails fast and something failed."""
+    if not any(node.fail_fast for node in locked.tree.nodes):
+        return
+    locked.load_all()
+    failed = engine.stopping(locked.tree, locked.known(), [run.key])
+    if failed:
+        names = ", ".join(locked.path(key) for key in failed[:5])
+        raise Conflict(f"The process fails fast and {names} has failed; deal with that first.", code="fails_fast")
+
+
 def _inside(locked: Locked, key: Key) -> list[Key]:
     """Return every run below a container that has begun or settled."""
     locked.load_all()
     return [k for k in engine.family(locked.tree, locked.known(), key) if locked.runs[k].state != "pending"]
-
-
-def put_back(locked: Locked, keys: list[Key]) -> None:
-    """Put runs back to pending as if they had never opened; attempts under way are cancelled."""
-    for key in keys:
-        run = locked.runs[key]
-        if run.node.kind == "automated" and run.state == "running":
-            locked.to_cancel.append(run)
-        run.opened = False
-        if run.node.is_phase:
-            locked.move(run, "pending", started_at=None, finished_at=None, outputs={}, error="")
-            continue
-        locked.move(
-            run,
-            "pending",
-            opened_at=None,
-            started_at=None,
-            finished_at=None,
-            changed_inputs={},
-            next_look_at=None,
-            deadline_at=None,
-            outputs={},
-            error="",
-            partial=False,
-        )

@@ -240,6 +240,12 @@ class Locked:
                 cancel_at=self.now
             )
 
+    def write_before_reading(self, keys: Iterable[Key]) -> None:
+        """Write what has changed if any of the runs that are to be read is among it."""
+        runs = [self.runs[key] for key in keys if key in self.runs]
+        if any(run.id in self._changes[run.what] for run in runs):
+            self.flush()
+
     def flush(self) -> None:
         """Write what has changed so far and its events, together."""
         if not (self._events or self._later or any(self._changes.values())):

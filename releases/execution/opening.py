@@ -22,6 +22,7 @@ from releases.execution import rows
 from releases.execution.asking import open_manual
 from releases.execution.locked import Locked, Run
 from releases.execution.planting import plant_items
+from releases.execution.rewinding import put_back
 from releases.execution.scope import Scope, given_for
 from releases.states import SETTLED
 from releases.tree import Key
@@ -197,15 +198,17 @@ def _open_for_each(locked: Locked, run: Run) -> None:
         raise ExpressionFailed(f"for_each needs a list, and got {items!r}.")
     if len(items) > MOST_ITEMS:
         raise ExpressionFailed(f"for_each has {len(items)} items; at most {MOST_ITEMS} are allowed.")
-    locked.load(locked.tree.children(run.key, max(run.count, len(items))))
     made = rows.count_items(run.id)
+    if made:
+        locked.load_all()
     plant_items(locked, run.key, items[made:], made)
     for index, child in enumerate(locked.tree.children(run.key, made)):
-        row = locked.runs[child]
+        inside = [child, *engine.family(locked.tree, locked.known(), child)]
         if index < len(items):
-            locked.change(row, item=items[index])
+            put_back(locked, [key for key in inside if locked.runs[key].state != "pending"])
+            locked.change(locked.runs[child], item=items[index])
             continue
-        for key in (child, *engine.family(locked.tree, locked.known(), child)):
+        for key in inside:
             if locked.runs[key].state not in SETTLED:
                 locked.move(locked.runs[key], "skipped", reason="the list has become shorter")
     columns: dict[str, Any] = {"attempt": run.attempt + 1, "tries": 1, "outputs": {}, "error": "", "partial": False}

@@ -66,7 +66,7 @@ class Scope:
         keys = {key for reference in wanted for key in self._keys_of(reference)} - self._details.keys()
         if not keys:
             return
-        self.locked.flush()
+        self.locked.write_before_reading(keys)
         for is_phase, sql in _DETAILS.items():
             these = [key for key in keys if self.locked.tree[key].is_phase is is_phase]
             if not these:

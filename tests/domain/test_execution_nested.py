@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from config.errors import Conflict, InvalidInput
@@ -178,3 +180,54 @@ def test_a_retry_may_change_inputs_and_says_what_is_wrong_with_them(engine):
     assert engine.started[-1].parameters == {"TO": "there"}
     assert run.sources == {"to": "retry"}
     assert release.state == "succeeded"
+
+
+# list(make) ──> each(item)
+CHANGING = """
+id: changing
+phases:
+  - id: list
+    activities:
+      - {id: make, automated: {connection: scripted, pipeline: make}, outputs: {names: {type: list, items: string}}}
+  - id: each
+    activities:
+      - {id: do, for_each: "${{ phases.list.activities.make.outputs.names }}", depends_on: [list.make],
+         automated: {connection: scripted, pipeline: do, parameters: {NAME: "${{ item }}"}}}
+      - {id: hold, depends_on: [do], automated: {connection: scripted, pipeline: hold}}
+"""
+
+
+def test_a_list_that_shrinks_and_grows_again_runs_every_item(engine):
+    release = start(CHANGING)
+    for names in (["a", "b", "c"], [], ["d"], ["e", "f", "g"]):
+        engine.script["make"] = [fakes.Outcome("succeeded", outputs={"names": json.dumps(names)})]
+        engine.script["hold"] = [fakes.failed()]
+        before = len(engine.started)
+        work(release)
+        ran = [order.parameters["NAME"] for order in engine.started[before:] if order.spec["pipeline"] == "do"]
+        assert ran == names
+        back = [phase_of(release, "each").pk, phase_of(release, "list").pk]
+        for phase in back:
+            decisions.restart_phase(release.pk, phase, actor=None, now=MONDAY, reason="again")
+    assert states(release)["each/do[2]"] == "pending"
+
+
+FAST = """
+id: fast
+fail_fast: true
+phases:
+  - id: one
+    activities:
+      - {id: a, automated: {connection: scripted, pipeline: a}}
+      - {id: b, automated: {connection: scripted, pipeline: b}}
+"""
+
+
+def test_what_would_be_stopped_at_once_is_not_retried(engine):
+    engine.script["a"] = [fakes.failed()]
+    engine.script["b"] = [fakes.failed()]
+    release = start(FAST)
+    work(release)
+    decisions.fail(release.pk, run_of(release, "one/a").pk, actor=None, now=MONDAY, reason="broken")
+    with pytest.raises(Conflict, match="fails fast and one/a has failed"):
+        decisions.retry(release.pk, run_of(release, "one/b").pk, actor=None, now=MONDAY, inputs={})
