@@ -108,25 +108,14 @@ def activity_detail(run: ActivityRun, actor: Actor) -> ActivityDetail:
 
     `run` should come with its `release` and `phase`; the number of queries depends on nothing but its kind.
     """
-    assert run.release.snapshot_id is not None
-    tree = tree_of(run.release.snapshot_id)
     tasks = list(run.tasks.filter(attempt=run.attempt))
     standings = people.standings_of(run.release_id, run)
     sign_offs = list(run.sign_offs.all())
     missing = people.missing_parts(run.release_id, run) if run.kind == "manual" and run.state == "waiting" else []
     held = names_held(actor, run.release_id)
+    signed = _has_signed(actor, run, sign_offs)
     return ActivityDetail(
-        id=run.pk,
-        release=run.release_id,
-        release_name=str(run.release),
-        phase=run.phase_id,
-        phase_name=run.phase.name,
-        **{name: getattr(run, name) for name in _COLUMNS},
-        owners=list(tree.nodes[run.node].doc["owners"]),
-        needs=needs_of(tree, run.node),
-        expires_at=_expiry(run),
-        inputs=values_of(tree.nodes[run.node].doc["inputs"], run.inputs, run.sources),
-        instructions=str(run.work.get("instructions") or ""),
+        **_about(run),
         attempts=list(run.attempts.all()),
         log=log_of(run),
         tasks=_tasks(actor, run, tasks, held),
@@ -137,16 +126,28 @@ def activity_detail(run: ActivityRun, actor: Actor) -> ActivityDetail:
         evidence=list(run.evidence.all()),
         comments=list(run.comments.all()),
         missing=missing,
-        may=activity_may(
-            actor,
-            run,
-            tasks=tasks,
-            standings=standings,
-            signed=_has_signed(actor, run, sign_offs),
-            missing=missing,
-            held=held,
-        ),
+        may=activity_may(actor, run, tasks=tasks, standings=standings, signed=signed, missing=missing, held=held),
     )
+
+
+def _about(run: ActivityRun) -> dict[str, Any]:
+    """Return what the run itself and its node say."""
+    assert run.release.snapshot_id is not None
+    tree = tree_of(run.release.snapshot_id)
+    doc = tree.nodes[run.node].doc
+    return {
+        **{name: getattr(run, name) for name in _COLUMNS},
+        "id": run.pk,
+        "release": run.release_id,
+        "release_name": str(run.release),
+        "phase": run.phase_id,
+        "phase_name": run.phase.name,
+        "owners": list(doc["owners"]),
+        "needs": needs_of(tree, run.node),
+        "expires_at": _expiry(run),
+        "inputs": values_of(doc["inputs"], run.inputs, run.sources),
+        "instructions": str(run.work.get("instructions") or ""),
+    }
 
 
 def _expiry(run: ActivityRun) -> datetime | None:
