@@ -1,4 +1,4 @@
-"""Beat is a metronome: the tick every second, which finds all that is due, and an hourly clean-up."""
+"""Beat is a metronome: one row for the tick (architecture, "Traps"), one for keeping house."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ CLEAN_UP = "releases.tasks.clean_up"
 
 
 def ensure_tick() -> None:
-    """Makes the rows that let beat tick every second and clean up every hour; a row that exists is put right."""
-    every_second, _ = IntervalSchedule.objects.get_or_create(every=1, period=IntervalSchedule.SECONDS)
+    """Makes the one row that lets beat tick every second; a row that exists is put right."""
+    _ensure("tick", TICK, every=1, period=IntervalSchedule.SECONDS, useful_for=10)
+
+
+def ensure_clean_up() -> None:
+    """The same for the row that lets beat clean up every hour."""
+    _ensure("clean up", CLEAN_UP, every=1, period=IntervalSchedule.HOURS, useful_for=600)
+
+
+def _ensure(name: str, task: str, *, every: int, period: str, useful_for: int) -> None:
+    """`useful_for` is the number of seconds after which a message that nobody took is dropped."""
+    schedule, _ = IntervalSchedule.objects.get_or_create(every=every, period=period)
     PeriodicTask.objects.update_or_create(
-        name="tick",
-        defaults={"task": TICK, "interval": every_second, "expire_seconds": 10, "enabled": True},
-    )
-    hourly, _ = IntervalSchedule.objects.get_or_create(every=1, period=IntervalSchedule.HOURS)
-    PeriodicTask.objects.update_or_create(
-        name="clean up", defaults={"task": CLEAN_UP, "interval": hourly, "expire_seconds": 600, "enabled": True}
+        name=name, defaults={"task": task, "interval": schedule, "expire_seconds": useful_for, "enabled": True}
     )

@@ -67,8 +67,10 @@ def play(address: str, screen: Lines | View, *, pause: Pause, say: Say) -> None:
         people = {name: stack.enter_context(Caller(users[name], address, pause)) for name in PEOPLE}
         starter = people[STARTER]
         if first is None or _needs_us(first):
+            is_new = first is None or first.state == "draft"
             number = _begin(starter, FIRST, first)
-            say(f"\n{starter.name} ({STARTER}) has started release {number}, {NAME} {FIRST}, through the API:\n")
+            words = f"{starter.name} ({STARTER}) has started it through the API" if is_new else "it goes on"
+            say(f"\nRelease {number}, {NAME} {FIRST}: {words}.\n")
             _Watch(number, list(people.values()), screen, pause).until_it_succeeds(say)
         second = _release(SECOND)
         if second is None or second.state == "draft":

@@ -7,7 +7,8 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.models import Group, User
 from django_celery_beat.models import PeriodicTask
 
-from config.beat import TICK, ensure_tick
+from config.beat import CLEAN_UP, TICK, ensure_clean_up, ensure_tick
+from config.celery import app
 from config.sample import GROUPS, PASSWORD, PEOPLE, make_people
 
 pytestmark = pytest.mark.django_db
@@ -20,6 +21,15 @@ def test_beat_has_one_tick_every_second_however_often_it_is_ensured() -> None:
     tick = PeriodicTask.objects.get(task=TICK)
     assert tick.enabled
     assert (tick.interval.every, tick.interval.period) == (1, "seconds")
+
+
+def test_beat_cleans_up_every_hour() -> None:
+    ensure_clean_up()
+    ensure_clean_up()
+    row = PeriodicTask.objects.get(task=CLEAN_UP)
+    assert (row.interval.every, row.interval.period) == (1, "hours")
+    app.loader.import_default_modules()
+    assert {CLEAN_UP, TICK} <= set(app.tasks)
 
 
 def test_the_sample_has_somebody_in_every_group_and_two_service_owners() -> None:

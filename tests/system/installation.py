@@ -61,11 +61,15 @@ class Installation:
 
     def start(self) -> None:
         """Starts it and waits until it is ready for people."""
+        self.begin()
+        wait_until(lambda: "Pilothouse is at" in self.output(), "the address is shown")
+
+    def begin(self) -> None:
+        """Starts it, and waits for nothing."""
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "run"], cwd=ROOT, env=self.environment, stdout=log, stderr=log
             )
-        wait_until(lambda: "Pilothouse is at" in self.output(), "the address is shown")
 
     def output(self) -> str:
         """What the terminal shows so far; an installation that ended too early fails the test with it."""

@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, connection
 
-from config.beat import ensure_tick
+from config.beat import ensure_clean_up, ensure_tick
 from config.demo.caller import Interrupted
 from config.demo.play import is_complete, play, why_not
 from config.demo.screen import screen_for
@@ -88,12 +88,14 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         call_command("collectstatic", verbosity=0, interactive=False)
         ensure_tick()
+        ensure_clean_up()
         if with_sample and make_people():
             self._say("Made the sample people and groups.")
 
     def _supervise(self, supervisor: Supervisor, *, with_sample: bool, with_demo: bool) -> None:
         try:
             supervisor.show_logs = not with_demo
+            self._say("Starting web, workers and beat ...")
             supervisor.start()
             if with_demo and not supervisor.is_stopping:
                 self._show_first_release(supervisor)
@@ -115,12 +117,12 @@ class Command(BaseCommand):
 
     def _welcome(self, address: str, *, with_sample: bool) -> None:
         there = list(what_is_there())
-        self._say("\n".join(["The newest releases:", *there]) if there else "There is no release yet.")
+        self._say("\n".join(["", "The newest releases:", *there]) if there else "\nThere is no release yet.")
         self._say(f"\nPilothouse is at {address} (Ctrl-C stops it)\n")
         if with_sample:
             self._say("\n".join(log_ins(address)) + "\n")
         connection.close()
 
     def _say(self, text: str) -> None:
-        self.stdout.write(text)
+        self.stdout.write(f"{text}\n")
         self.stdout.flush()
