@@ -8,6 +8,8 @@ from django.core.validators import RegexValidator
 from django.db import models
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
+from activities.fields import DocumentField
+
 SLUG = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"
 slug_validator = RegexValidator(SLUG, "Use 1 to 64 lower-case letters, digits and hyphens, such as 'build-service'.")
 
@@ -53,7 +55,7 @@ class Activity(models.Model):
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)
     kind = models.CharField(max_length=20)
-    draft = models.JSONField()
+    draft = DocumentField()
     version = models.PositiveIntegerField(default=1, help_text="Counts edits of the draft; the API's ETag.")
 
     class Meta:
@@ -71,7 +73,7 @@ class ActivityRevision(models.Model):
 
     activity = models.ForeignKey(Activity, models.PROTECT, related_name="revisions")
     number = models.PositiveIntegerField()
-    document = models.JSONField()
+    document = DocumentField()
     digest = models.CharField(max_length=64)
     published_at = models.DateTimeField()
     published_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
@@ -81,7 +83,8 @@ class ActivityRevision(models.Model):
         ordering = ["activity", "-number"]
         constraints = [models.UniqueConstraint(fields=["activity", "number"], name="activity_revision_number_once")]
         triggers = [
-            pgtrigger.ReadOnly(name="activity_revision_is_fixed", exclude=["published_by"]),
+            pgtrigger.ReadOnly(name="activity_revision_is_fixed", exclude=["published_by", "document"]),
+            pgtrigger.Protect(name="activity_document_is_fixed", operation=pgtrigger.UpdateOf("document")),
             pgtrigger.Protect(name="activity_revision_stays", operation=pgtrigger.Delete),
         ]
         default_permissions = ("view",)

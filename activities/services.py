@@ -13,10 +13,11 @@ from typing import Any, Literal
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, models, transaction
-from django.db.models import F, Func, ProtectedError, Value
+from django.db.models import Func, ProtectedError, Value
 from django.db.models.functions import Cast
 
 from activities.canonical import canonical, digest
+from activities.fields import searchable
 from activities.hooks import require_publishable, require_savable, users_of
 from activities.models import Activity, ActivityRevision, Connection, Secret
 from activities.runners import provider_paths
@@ -206,25 +207,30 @@ def used_by(thing: Connection | Activity | Secret) -> list[str]:
 
 def _store_users(thing: models.Model) -> list[str]:
     if isinstance(thing, Connection):
-        wanted = models.Q(draft__automated__connection=thing.slug)
-        published = models.Q(revisions__document__automated__connection=thing.slug)
-        users = Activity.objects.filter(wanted | published).distinct().order_by("slug")
-        return [f"store activity '{activity.slug}'" for activity in users]
+        drafts = Activity.objects.alias(document=searchable("draft"))
+        revisions = ActivityRevision.objects.alias(found=searchable("document"))
+        return _names(
+            drafts.filter(document__automated__connection=thing.slug),
+            revisions.filter(found__automated__connection=thing.slug),
+        )
     if isinstance(thing, Secret):
         connections = [f"connection '{connection.slug}'" for connection in thing.connections.all()]
-        found = Activity.objects.alias(
-            names=_names_secret("draft", thing), named=_names_secret("revisions__document", thing)
-        )
-        users = found.filter(models.Q(names=True) | models.Q(named=True)).distinct().order_by("slug")
-        return connections + [f"store activity '{activity.slug}'" for activity in users]
+        drafts = Activity.objects.filter(_names_secret("draft", thing))
+        return connections + _names(drafts, ActivityRevision.objects.filter(_names_secret("document", thing)))
     return []
+
+
+def _names(drafts: models.QuerySet[Activity], revisions: models.QuerySet[ActivityRevision]) -> list[str]:
+    """The store activities among whose drafts or revisions something was found."""
+    found = models.Q(pk__in=drafts.values("pk")) | models.Q(pk__in=revisions.values("activity"))
+    return [f"store activity '{slug}'" for slug in Activity.objects.filter(found).values_list("slug", flat=True)]
 
 
 def _names_secret(column: str, secret: Secret) -> Func:
     """Whether a JSON column holds `{secret: <its name>}` anywhere."""
     path, name = Value("$.**.secret ? (@ == $name)"), Value({"name": secret.name}, models.JSONField())
     template = "jsonb_path_exists(%(expressions)s)"
-    return Func(F(column), Cast(path, JsonPath()), name, template=template, output_field=models.BooleanField())
+    return Func(searchable(column), Cast(path, JsonPath()), name, template=template, output_field=models.BooleanField())
 
 
 def _take(activity: Activity, document: Document) -> None:

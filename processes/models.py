@@ -12,6 +12,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
+from activities.fields import DocumentField
 from activities.models import Activity, slug_validator
 
 
@@ -40,7 +41,7 @@ class Process(models.Model):
     slug = models.CharField("id", max_length=64, unique=True, validators=[slug_validator])
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)
-    body = models.JSONField(default=dict, blank=True, help_text="inputs, outputs, resources, roles, fail_fast, tags.")
+    body = DocumentField(default=dict, blank=True, help_text="inputs, outputs, resources, roles, fail_fast, tags.")
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
@@ -65,7 +66,7 @@ class Phase(models.Model):
     position = models.PositiveIntegerField(default=0)
     owners = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     depends_on = ArrayField(models.CharField(max_length=64), default=list, blank=True)
-    body = models.JSONField(default=dict, blank=True, help_text="inputs, outputs, when, needs, after, description.")
+    body = DocumentField(default=dict, blank=True, help_text="inputs, outputs, when, needs, after, description.")
 
     class Meta:
         ordering = ["position", "id"]
@@ -86,7 +87,7 @@ class PhaseActivity(models.Model):
     pinned_revision = models.PositiveIntegerField(null=True, blank=True)
     subprocess = models.ForeignKey(Process, models.PROTECT, null=True, blank=True, related_name="placements")
     depends_on = ArrayField(models.CharField(max_length=140), default=list, blank=True)
-    body = models.JSONField(default=dict, blank=True, help_text="with, when, manual, wait, signal, automated, retry …")
+    body = DocumentField(default=dict, blank=True, help_text="with, when, manual, wait, signal, automated, retry …")
 
     class Meta:
         ordering = ["position", "id"]
@@ -107,7 +108,7 @@ class ProcessRevision(models.Model):
 
     process = models.ForeignKey(Process, models.PROTECT, related_name="revisions")
     number = models.PositiveIntegerField()
-    document = models.JSONField()
+    document = DocumentField()
     digest = models.CharField(max_length=64)
     published_at = models.DateTimeField()
     published_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
@@ -120,7 +121,8 @@ class ProcessRevision(models.Model):
         constraints = [models.UniqueConstraint(fields=["process", "number"], name="process_revision_number_once")]
         default_permissions = ("view",)
         triggers = [
-            pgtrigger.ReadOnly(name="process_revision_is_fixed", exclude=["published_by"]),
+            pgtrigger.ReadOnly(name="process_revision_is_fixed", exclude=["published_by", "document"]),
+            pgtrigger.Protect(name="process_document_is_fixed", operation=pgtrigger.UpdateOf("document")),
             pgtrigger.Protect(name="process_revision_stays", operation=pgtrigger.Delete),
         ]
 
@@ -163,7 +165,7 @@ class InputSet(models.Model):
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)
     process = models.ForeignKey(Process, models.PROTECT, related_name="input_sets")
-    values = models.JSONField(default=dict, blank=True)
+    values = DocumentField(default=dict, blank=True)
     version = models.PositiveIntegerField(default=1)
 
     class Meta:

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
+from activities.fields import searchable
 from config.errors import Fault, InvalidInput
 from config.permissions import require
 from config.trail import Actor, record
@@ -125,14 +126,22 @@ def find_uses(thing: Model) -> Iterator[Use]:
         for group in thing.release_groups.all():
             yield Use("ReleaseGroup", group.slug, group.name)
     if isinstance(thing, ReleaseGroup):
-        for group in ReleaseGroup.objects.filter(body__cadence__derive__group=thing.slug):
+        for group in _groups_derived_from(thing):
             yield Use("ReleaseGroup", group.slug, group.name, ("cadence.derive",))
     if isinstance(thing, (Process, InputSet, ReleaseGroup)):
         for release in Release.objects.filter(**{_LINKS[type(thing)]: thing})[:MOST_RELEASES]:
             yield Use("Release", str(release.pk), str(release))
     for key in _scopes(thing):
-        for freeze in Freeze.objects.filter(body__scope__contains={key: [getattr(thing, "slug", "")]}):
+        for freeze in _freezes_of(key, getattr(thing, "slug", "")):
             yield Use("Freeze", freeze.slug, freeze.name, (f"scope.{key}",))
+
+
+def _groups_derived_from(group: ReleaseGroup) -> QuerySet[ReleaseGroup]:
+    return ReleaseGroup.objects.alias(found=searchable("body")).filter(found__cadence__derive__group=group.slug)
+
+
+def _freezes_of(key: str, slug: str) -> QuerySet[Freeze]:
+    return Freeze.objects.alias(found=searchable("body")).filter(found__scope__contains={key: [slug]})
 
 
 _LINKS: dict[type[Model], str] = {Process: "process", InputSet: "input_set", ReleaseGroup: "group"}

@@ -17,6 +17,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
+from activities.fields import searchable
 from releases import assignees, policy
 from releases.execution import people
 from releases.models import ActivityRun, Release, ReleaseRole, SignOff, TaskRun
@@ -56,7 +57,8 @@ def waiting_for(user: User, *, release: Release | None = None, most: int = MOST)
 def _runs(user: User) -> QuerySet[ActivityRun]:
     waiting = Q(state="on_hold") | Q(state="waiting", kind="manual")
     return (
-        ActivityRun.objects.filter(waiting, release__state__in=UNDER_WAY, release__in=policy.visible_releases(user))
+        ActivityRun.objects.alias(asked=searchable("work"))
+        .filter(waiting, release__state__in=UNDER_WAY, release__in=policy.visible_releases(user))
         .select_related("release", "phase")
         .prefetch_related(
             Prefetch("tasks", TaskRun.objects.filter(done_at=None), to_attr="open_tasks"),
@@ -73,11 +75,11 @@ def _speaks_of(names: Names) -> Q:
     condition = Q(phase__owners__overlap=spelled) | Q(Exists(tasks.filter(groups__overlap=spelled)))
     for kind, name in names:
         for text in _spellings(kind, name):
-            condition |= Q(work__approval__rules__contains=[{"group": text}])
-            condition |= Q(work__approval__rules__contains=[{"or": [text]}])
+            condition |= Q(asked__approval__rules__contains=[{"group": text}])
+            condition |= Q(asked__approval__rules__contains=[{"or": [text]}])
             if kind == "user":
-                condition |= Q(work__approval__rules__contains=[{"user": text}])
-                condition |= Q(work__approval__rules__contains=[{"users": [text]}])
+                condition |= Q(asked__approval__rules__contains=[{"user": text}])
+                condition |= Q(asked__approval__rules__contains=[{"users": [text]}])
     return condition
 
 

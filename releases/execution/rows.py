@@ -29,7 +29,7 @@ COLUMNS = {
     "changed_inputs": "jsonb",
     "outputs": "jsonb",
     "owners": "varchar[]",
-    "work": "jsonb",
+    "work": "json",
     "error": "text",
     "reason": "text",
     "next_look_at": "timestamptz",
@@ -97,9 +97,9 @@ def fetch(sql: str, params: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any
     return execute(sql, params).fetchall()
 
 
-def decoded(document: str | None) -> Any:
-    """Return the value of a JSON column that a plain statement has read."""
-    return None if document is None else json.loads(document)
+def decoded(document: Any) -> Any:
+    """Return the value of a JSON column that a plain statement has read: `jsonb` comes as text, `json` as its value."""
+    return json.loads(document) if isinstance(document, str) else document
 
 
 _FACTS = """
@@ -196,12 +196,12 @@ def _update(
 
 
 def _in_array(name: str) -> str:
-    return "text" if COLUMNS[name] in ("jsonb", "varchar[]") else COLUMNS[name]
+    return "text" if COLUMNS[name] in ("json", "jsonb", "varchar[]") else COLUMNS[name]
 
 
 def as_parameter(name: str, value: Any) -> Any:
     """Return `value` as PostgreSQL takes it for column `name`: JSON as text, the rest as it is."""
-    if COLUMNS[name] == "jsonb":
+    if COLUMNS[name] in ("json", "jsonb"):
         return None if value is None else json.dumps(value)
     if COLUMNS[name] == "varchar[]":
         return "{" + ",".join(json.dumps(entry) for entry in value) + "}"

@@ -6,6 +6,7 @@ import pgtrigger
 from django.db import models
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
+from activities.fields import DocumentField
 from activities.models import slug_validator
 from processes.models import InputSet, Process
 
@@ -22,7 +23,7 @@ class ReleaseGroup(models.Model):
     color = models.CharField(max_length=20, blank=True)
     process = models.ForeignKey(Process, models.PROTECT, related_name="release_groups")
     input_set = models.ForeignKey(InputSet, models.PROTECT, null=True, blank=True, related_name="release_groups")
-    body = models.JSONField(default=dict, blank=True)
+    body = DocumentField(default=dict, blank=True)
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
@@ -39,7 +40,7 @@ class Freeze(models.Model):
     slug = models.CharField("id", max_length=64, unique=True, validators=[slug_validator])
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)
-    body = models.JSONField(default=dict, blank=True)
+    body = DocumentField(default=dict, blank=True)
 
     class Meta:
         ordering = ["slug"]
@@ -52,7 +53,7 @@ class Snapshot(models.Model):
     """The tree that releases run: one process revision expanded and pinned. Releases with the same tree share it."""
 
     digest = models.CharField(max_length=64, unique=True)
-    tree = models.JSONField()
+    tree = DocumentField()
 
     class Meta:
         default_permissions = ()

@@ -10,6 +10,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from activities.fields import DocumentField
 from releases.models.release import Release
 from releases.states import ACTIVITY_SETTLED, PHASE_SETTLED, ActivityState, PhaseState
 
@@ -79,7 +80,7 @@ class ActivityRun(models.Model):
     sources = models.JSONField(default=dict)
     changed_inputs = models.JSONField(default=dict, help_text="Inputs a person changed for a retry.")
     outputs = models.JSONField(default=dict)
-    work = models.JSONField(default=dict, help_text="What is to be done, with its expressions filled in.")
+    work = DocumentField(default=dict, help_text="What is to be done, with its expressions filled in.")
     error = models.TextField(blank=True)
     reason = models.TextField(blank=True, help_text="Why a person ignored, failed or retried it.")
     next_look_at = models.DateTimeField(null=True)
@@ -113,7 +114,7 @@ class Attempt(models.Model):
     number = models.PositiveIntegerField()
     status = models.CharField(max_length=20, default="running")
     inputs = models.JSONField(default=dict)
-    work = models.JSONField(default=dict)
+    work = DocumentField(default=dict)
     outputs = models.JSONField(default=dict)
     error = models.TextField(blank=True)
     reference = models.CharField(max_length=500, blank=True)

@@ -1,0 +1,29 @@
+"""A JSON column that keeps the order of keys: people chose the order of inputs, form fields and outputs, and want it back.
+
+PostgreSQL's `jsonb` sorts keys; its `json` keeps the text as it was. It cannot be compared or searched in place: cast it
+to `jsonb` in the query that needs to (`searchable`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models.functions import Cast
+
+
+class DocumentField(models.JSONField):
+    """JSON kept in its own order, in a column of PostgreSQL's type `json`."""
+
+    def db_type(self, connection: Any) -> str:
+        """Return the column's type."""
+        return "json"
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        """Return the value; psycopg has read `json` already."""
+        return super().from_db_value(value, expression, connection) if isinstance(value, str) else value
+
+
+def searchable(name: str) -> Cast:
+    """Return the document column `name` as `jsonb`, for queries that look inside it."""
+    return Cast(name, models.JSONField())
