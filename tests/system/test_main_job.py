@@ -1,4 +1,4 @@
-"""The main job: `make run` on an empty folder shows a release from planning to documentation, and keeps what it made."""
+"""The main job: `make run` on an empty folder shows a release from planning to documentation, and keeps it."""
 
 from __future__ import annotations
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import sys
 import time
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 import environ
 from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, connection
@@ -86,7 +89,7 @@ class Command(BaseCommand):
             raise SetUpFailed(f"The database cannot be reached: {str(error).splitlines()[0]}") from error
         self._say("Bringing the database up to date ...")
         call_command("migrate", verbosity=0, interactive=False)
-        call_command("collectstatic", verbosity=0, interactive=False)
+        _collect_static()
         ensure_tick()
         ensure_clean_up()
         if with_sample and make_people():
@@ -126,3 +129,15 @@ class Command(BaseCommand):
     def _say(self, text: str) -> None:
         self.stdout.write(f"{text}\n")
         self.stdout.flush()
+
+
+def _collect_static() -> None:
+    """Collects and compresses static files, which takes seconds, unless that was done for these very files."""
+    listed = [(name, storage.path(name)) for finder in get_finders() for name, storage in finder.list([])]
+    found = [(name, (seen := Path(path).stat()).st_mtime_ns, seen.st_size) for name, path in sorted(listed)]
+    digest = hashlib.sha256(repr(found).encode()).hexdigest()
+    done = settings.STATE_DIR / "static.digest"
+    if done.exists() and done.read_text() == digest and Path(settings.STATIC_ROOT).exists():
+        return
+    call_command("collectstatic", verbosity=0, interactive=False)
+    done.write_text(digest)
