@@ -1,7 +1,7 @@
-"""A JSON column that keeps the order of keys: people chose the order of inputs, form fields and outputs, and want it back.
+"""A JSON column that keeps the order of keys: people chose the order of inputs, form fields and outputs.
 
-PostgreSQL's `jsonb` sorts keys; its `json` keeps the text as it was. It cannot be compared or searched in place: cast it
-to `jsonb` in the query that needs to (`searchable`).
+PostgreSQL's `jsonb` sorts keys; its `json` keeps the text as it was. It cannot be compared or searched in place: cast
+it to `jsonb` in the query that needs to (`searchable`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.db.models.functions import Cast
 class DocumentField(models.JSONField):
     """JSON kept in its own order, in a column of PostgreSQL's type `json`."""
 
-    def db_type(self, connection: Any) -> str:
+    def db_type(self, connection: Any) -> str:  # noqa: ARG002 - Django's signature
         """Return the column's type."""
         return "json"
 

@@ -207,17 +207,18 @@ def used_by(thing: Connection | Activity | Secret) -> list[str]:
 
 def _store_users(thing: models.Model) -> list[str]:
     if isinstance(thing, Connection):
-        drafts = Activity.objects.alias(document=searchable("draft"))
-        revisions = ActivityRevision.objects.alias(found=searchable("document"))
-        return _names(
-            drafts.filter(document__automated__connection=thing.slug),
-            revisions.filter(found__automated__connection=thing.slug),
-        )
+        return _names(_reached_by("draft", thing, Activity), _reached_by("document", thing, ActivityRevision))
     if isinstance(thing, Secret):
         connections = [f"connection '{connection.slug}'" for connection in thing.connections.all()]
         drafts = Activity.objects.filter(_names_secret("draft", thing))
         return connections + _names(drafts, ActivityRevision.objects.filter(_names_secret("document", thing)))
     return []
+
+
+def _reached_by(column: str, connection: Connection, model: type[models.Model]) -> models.QuerySet[Any]:
+    """The drafts or revisions that run on a connection."""
+    rows = model._default_manager.alias(found=searchable(column))
+    return rows.filter(found__automated__connection=connection.slug)
 
 
 def _names(drafts: models.QuerySet[Activity], revisions: models.QuerySet[ActivityRevision]) -> list[str]:

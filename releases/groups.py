@@ -141,7 +141,8 @@ def _groups_derived_from(group: ReleaseGroup) -> QuerySet[ReleaseGroup]:
 
 
 def _freezes_of(key: str, slug: str) -> QuerySet[Freeze]:
-    return Freeze.objects.alias(found=searchable("body")).filter(found__scope__contains={key: [slug]})
+    named: Any = {key: [slug]}
+    return Freeze.objects.alias(found=searchable("body")).filter(found__scope__contains=named)
 
 
 _LINKS: dict[type[Model], str] = {Process: "process", InputSet: "input_set", ReleaseGroup: "group"}

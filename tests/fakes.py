@@ -7,6 +7,8 @@ from collections import defaultdict
 from activities.runners import Order, Outcome
 from config.errors import RunnerUnavailable
 
+__all__ = ["Outcome", "ScriptedRunner", "current", "failed", "renew", "running", "scripted_runner", "unreachable"]
+
 
 class ScriptedRunner:
     """Answers the start of each pipeline with the next outcome scripted for it, or success at once."""

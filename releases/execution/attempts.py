@@ -2,8 +2,8 @@
 
 1. `claim` commits "attempt n has started", in one statement, if the release runs and the attempt is still queued.
 2. The runner is called with the key of run and attempt, outside any transaction; asked twice, it starts nothing twice.
-3. `record` takes the answer if state and attempt are still the ones it belongs to; a late or doubled one changes nothing.
-   What then becomes ready is sent to the workers, except one that this worker takes along in the same commit.
+3. `record` takes the answer if state and attempt are still the ones it belongs to; a late or doubled one changes
+   nothing. What then becomes ready is sent to the workers, except one that this worker takes along in the same commit.
 
 If a worker dies in between, the run's `next_look_at` comes: `look` asks the runner how the work stands, or starts it
 again with the same key if no answer to the start was ever recorded.
@@ -182,7 +182,7 @@ def record(claimed: Claim, outcome: Outcome, *, now: datetime, take_next: bool =
         if not outcome.is_over:
             _look_again(locked, run, claimed, outcome)
             return None
-        _settle(locked, run, claimed, outcome)
+        _settle(locked, run, outcome)
         advance(locked, [run.key])
         return _take(locked, claimed) if take_next else None
 
@@ -196,7 +196,7 @@ def _look_again(locked: Locked, run: Run, claimed: Claim, outcome: Outcome) -> N
         transaction.on_commit(send)
 
 
-def _settle(locked: Locked, run: Run, claimed: Claim, outcome: Outcome) -> None:
+def _settle(locked: Locked, run: Run, outcome: Outcome) -> None:
     """Bring the run to what the outcome of its attempt means: success, another try, or failure."""
     if outcome.status == "succeeded":
         outputs, faults = read_outputs(run.node.doc["outputs"], outcome.outputs)
@@ -211,7 +211,7 @@ def _settle(locked: Locked, run: Run, claimed: Claim, outcome: Outcome) -> None:
         fail_run(locked, run, error)
         return
     due = locked.now + timedelta(seconds=delay)
-    columns = {"attempt": run.attempt + 1, "tries": run.tries + 1, "error": error}
+    columns: dict[str, Any] = {"attempt": run.attempt + 1, "tries": run.tries + 1, "error": error}
     locked.move(run, "queued", reason=error, next_look_at=due if delay else locked.now + RESEND, **columns)
     if not delay:
         locked.to_start.append(run)

@@ -174,7 +174,7 @@ def _expect_open_holders(locked: Locked, key: Key) -> None:
 
 
 def _expect_to_go_on(locked: Locked, run: Run) -> None:
-    """Raise Conflict if what is put back would be stopped at once, since its process fails fast and something failed."""
+    """Raise Conflict if its process fails fast and something else has failed: it would be stopped at once."""
     if not any(node.fail_fast for node in locked.tree.nodes):
         return
     locked.load_all()

@@ -88,12 +88,12 @@ class Locked:
         found = dict(loaded.tallies)
         for key in counted:
             if not self.tree[key].is_phase:
-                found.update(self._load_tally(key))
+                found[key] = self._load_tally(key)
             self._tallies[key] = self._with_changes(key, found.get(key, Tally()))
 
-    def _load_tally(self, key: Key) -> dict[Key, Tally]:
+    def _load_tally(self, key: Key) -> Tally:
         row_id = self.id if key == ROOT else self.runs[key].id
-        return {key: tally for tally in rows.load_tallies(self.tree[key].kind, [row_id]).values()}
+        return rows.load_tally(self.tree[key].kind, row_id)
 
     def _with_changes(self, container: Key, stored: Tally) -> Tally:
         """Return a stored tally as it is with the changes that are not written yet."""
@@ -131,7 +131,7 @@ class Locked:
     def known(self) -> dict[Key, Known]:
         """Return what the engine may know: every loaded run and the release itself as the root."""
         known = {run.key: Known(run.state, run.opened, run.count, run.partial) for run in self.runs.values()}
-        known[ROOT] = Known("running" if self.state == "paused" else self.state, True)
+        known[ROOT] = Known("running" if self.state == "paused" else self.state, opened=True)
         return known
 
     def picture(self, tallies: Iterable[Key]) -> Picture:

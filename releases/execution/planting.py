@@ -51,7 +51,10 @@ def _plant(locked: Locked, keys: Sequence[Key], items: dict[Key, Any]) -> None:
     PhaseRun.objects.bulk_create(phase_rows)
     ActivityRun.objects.bulk_create(activity_rows)
     made: list[PhaseRun | ActivityRun] = [*phase_rows, *activity_rows]
-    locked.know(rows.RunRow(row.pk, row.node, row.items, "pending", False, 0, 0, 0) for row in made)
+    locked.know(
+        rows.RunRow(row.pk, row.node, row.items, "pending", opened=False, item_count=0, attempt=0, tries=0)
+        for row in made
+    )
 
 
 def _new_ids(table: str, count: int) -> Iterable[int]:
@@ -76,7 +79,8 @@ def _phase_run(locked: Locked, key: Key, ids: dict[Key, int]) -> PhaseRun:
 
 def _activity_run(locked: Locked, key: Key, ids: dict[Key, int], item: Any) -> ActivityRun:
     node, parent, phase = locked.tree[key], locked.tree.parent(key), locked.tree.phase_of(key)
-    assert parent is not None and phase is not None
+    assert parent is not None
+    assert phase is not None
     return ActivityRun(
         id=ids[key],
         release_id=locked.id,

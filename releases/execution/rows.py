@@ -1,5 +1,7 @@
 """The statements of the machine's hot path, in SQL: few, by key, and the same number however large a release is."""
 
+# ruff: noqa: S608 - the names put into statements are our own, never anybody's input
+
 from __future__ import annotations
 
 import json
@@ -48,13 +50,9 @@ _PHASE_TALLY = """count(*) FILTER (WHERE p.finished_at IS NULL), count(*) FILTER
            count(*) FILTER (WHERE p.state IN ('aborted', 'partially_succeeded')),
            count(*) FILTER (WHERE p.state = 'aborted')"""
 _TALLIES = {
-    "for_each": f"""
-    SELECT a.parent_id, {_ACTIVITY_TALLY} FROM releases_activityrun a WHERE a.parent_id = ANY(%s) GROUP BY 1""",
-    "subprocess": f"""
-    SELECT p.parent_id, {_PHASE_TALLY} FROM releases_phaserun p WHERE p.parent_id = ANY(%s) GROUP BY 1""",
-    "process": f"""
-    SELECT p.release_id, {_PHASE_TALLY} FROM releases_phaserun p
-     WHERE p.release_id = ANY(%s) AND p.parent_id IS NULL GROUP BY 1""",
+    "for_each": f"SELECT {_ACTIVITY_TALLY} FROM releases_activityrun a WHERE a.parent_id = %s",
+    "subprocess": f"SELECT {_PHASE_TALLY} FROM releases_phaserun p WHERE p.parent_id = %s",
+    "process": f"SELECT {_PHASE_TALLY} FROM releases_phaserun p WHERE p.release_id = %s AND p.parent_id IS NULL",
 }
 _TALLIES_OF_PHASES = f"""
     SELECT p.id, p.node, p.items, 'tally', false, {_ACTIVITY_TALLY}
@@ -70,7 +68,7 @@ class RunRow(NamedTuple):
     items: str
     state: str
     opened: bool
-    count: int
+    item_count: int
     attempt: int
     tries: int
     partial: int = 0
@@ -163,9 +161,10 @@ def count_items(run_id: int) -> int:
     return int(fetch("SELECT count(*) FROM releases_activityrun WHERE parent_id = %s", [run_id])[0][0])
 
 
-def load_tallies(kind: str, ids: Sequence[int]) -> dict[int, Tally]:
-    """Return how the children of containers of one kind other than phases stand; a childless one is left out."""
-    return {row[0]: Tally(*row[1:]) for row in fetch(_TALLIES[kind], [list(ids)])}
+def load_tally(kind: str, row_id: int) -> Tally:
+    """Return how the children of a container other than a phase stand; `row_id` is its own or the release's."""
+    found = fetch(_TALLIES[kind], [row_id])
+    return Tally(*found[0])
 
 
 def update_runs(table: str, changes: Mapping[int, Mapping[str, Any]]) -> None:
@@ -186,13 +185,13 @@ def _update(
     params: list[Any] = [as_parameter(name, rows[0][name]) for name in names if name in same]
     sets = [f"{name} = %s::{COLUMNS[name]}" for name in names if name in same]
     if not differing:
-        execute(f"UPDATE {table} SET {', '.join(sets)} WHERE id = ANY(%s)", [*params, ids])  # noqa: S608 - our own names
+        execute(f"UPDATE {table} SET {', '.join(sets)} WHERE id = ANY(%s)", [*params, ids])
         return
     sets += [f"{name} = v.{name}::{COLUMNS[name]}" for name in differing]
     arrays = ", ".join(f"%s::{_in_array(name)}[]" for name in differing)
     params += [ids, *([as_parameter(name, row[name]) for row in rows] for name in differing)]
     values = f"unnest(%s::bigint[], {arrays}) v(id, {', '.join(differing)})"
-    execute(f"UPDATE {table} t SET {', '.join(sets)} FROM {values} WHERE t.id = v.id", params)  # noqa: S608
+    execute(f"UPDATE {table} t SET {', '.join(sets)} FROM {values} WHERE t.id = v.id", params)
 
 
 def _in_array(name: str) -> str:

@@ -17,7 +17,7 @@ class Release(models.Model):
     """One execution of one process revision with resolved inputs, a planned window and actual times.
 
     The release's row lock guards every state below it. Values given on the release (`given`) and at its start
-    (`given_at_start`) have the shape of an input set; `inputs` and `sources` are what came of them, pinned at the start.
+    (`given_at_start`) have the shape of an input set; `inputs` and `sources` are what came of them, then pinned.
     """
 
     group = models.ForeignKey(ReleaseGroup, models.PROTECT, null=True, blank=True, related_name="releases")

@@ -15,19 +15,19 @@ _STATEMENTS = (
        SELECT %(process)s, %(revision)s, %(snapshot)s, 'past', '', '', 'succeeded', '{}', '{}', '{}', '{}', '{}', '{}',
               now() - interval '1 day', now(), now() - interval '1 day', '', '', '', 1
          FROM generate_series(1, %(releases)s)""",
-    """INSERT INTO releases_phaserun (release_id, node, items, path, slug, name, owners, state, inputs, sources, outputs,
-           error, started_at, finished_at)
+    """INSERT INTO releases_phaserun (release_id, node, items, path, slug, name, owners, state, inputs, sources,
+           outputs, error, started_at, finished_at)
        SELECT id, 1 + 6 * p, '', 'p' || p, 'p' || p, 'p' || p, '{}', 'succeeded', '{}', '{}', '{}', '', started_at,
               finished_at FROM releases_release, generate_series(0, 7) p WHERE name = 'past'""",
     """INSERT INTO releases_activityrun (release_id, phase_id, node, items, path, slug, name, kind, required, partial,
            state, attempt, tries, item_count, inputs, sources, changed_inputs, outputs, work, error, reason, opened_at,
            started_at, finished_at)
-       SELECT release_id, id, node + a, '', path || '/a' || a, 'a' || a, 'a' || a, 'automated', true, false, 'succeeded',
-              1, 1, 0, '{}', '{}', '{}', '{}', '{}', '', '', started_at, started_at, finished_at
+       SELECT release_id, id, node + a, '', path || '/a' || a, 'a' || a, 'a' || a, 'automated', true, false,
+              'succeeded', 1, 1, 0, '{}', '{}', '{}', '{}', '{}', '', '', started_at, started_at, finished_at
          FROM releases_phaserun, generate_series(1, 5) a
         WHERE release_id IN (SELECT id FROM releases_release WHERE name = 'past')""",
-    """INSERT INTO releases_attempt (activity_run_id, number, status, inputs, work, outputs, error, reference, link, looks,
-           started_at, finished_at)
+    """INSERT INTO releases_attempt (activity_run_id, number, status, inputs, work, outputs, error, reference, link,
+           looks, started_at, finished_at)
        SELECT id, 1, 'succeeded', '{}', '{}', '{}', '', '', '', 0, started_at, finished_at FROM releases_activityrun
         WHERE release_id IN (SELECT id FROM releases_release WHERE name = 'past')""",
     """INSERT INTO config_event (at, actor_name, verb, subject_type, subject_id, subject_name, release_id, reason,

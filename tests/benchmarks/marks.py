@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import statistics
 import time
+from itertools import pairwise
 from pathlib import Path
 
 VARIABLE = "PILOTHOUSE_BENCH_MARKS"
@@ -53,7 +54,7 @@ class Marks:
 
 def gaps(marks: list[tuple[int, int]]) -> list[float]:
     """Return the milliseconds between each activity's end and the next one's start."""
-    return [(after[0] - before[1]) / 1e6 for before, after in zip(marks, marks[1:], strict=False)]
+    return [(after[0] - before[1]) / 1e6 for before, after in pairwise(marks)]
 
 
 def rate(marks: list[tuple[int, int]], since: int) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def runner(tmp_path: Path) -> Iterator[LocalRunner]:
 
 
 @pytest.fixture
-def engine(settings) -> ScriptedRunner:
+def engine(settings: Any) -> ScriptedRunner:
     """The scripted engine behind the connection `scripted`, with nothing scripted yet."""
     settings.PROVIDERS = {"scripted": "tests.fakes.scripted_runner"}
     return fakes.renew()
