@@ -182,3 +182,10 @@ def _numbered(kind: str, wanted: Collection[Reference]) -> Iterator[tuple[str, P
 def _published(revisions: QuerySet[Any], owner: str) -> Iterator[tuple[str, Published]]:
     for slug, document, number, known in revisions.values_list(f"{owner}__slug", "document", "number", "digest"):
         yield slug, Published(document, number, known)
+
+
+def catalogue_for(revision: ProcessRevision) -> DatabaseCatalogue:
+    """Return a catalogue that has read everything a published process refers to."""
+    catalogue = DatabaseCatalogue()
+    catalogue.warm([revision.document])
+    return catalogue

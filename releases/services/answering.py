@@ -116,32 +116,47 @@ def add_comment(actor: Actor, run: ActivityRun, body: str, *, now: datetime) -> 
 
 
 def add_evidence(actor: Actor, run: ActivityRun, *, name: str, content: bytes, now: datetime) -> Evidence:
-    """Keep a file as evidence; it is stored under a name of ours and only ever served as a download."""
-    faults = []
-    if not content:
-        faults.append(Fault("file", "The file is empty."))
-    if len(content) > MOST_EVIDENCE:
-        faults.append(Fault("file", f"The file is larger than {MOST_EVIDENCE // 1024 // 1024} MB."))
-    base = name.replace("\\", "/").rpartition("/")[2]
-    shown = "".join(character for character in base if character.isprintable())[:255] or "evidence"
-    with lock_release(run.release_id, now=now, actor=actor) as locked:
-        _require_hand_in(actor, _current(run))
-        require(faults)
-        waiting, row = people.waiting(locked, run.pk, "manual")
-        evidence = Evidence.objects.create(
-            activity_run=row,
-            attempt=waiting.attempt,
-            file=ContentFile(content, name=uuid.uuid4().hex),
-            name=shown,
-            size=len(content),
-            sha256=hashlib.sha256(content).hexdigest(),
-            at=now,
-            uploaded_by=actor if isinstance(actor, User) else None,
-            uploaded_by_name=actor_name(actor),
-        )
-        locked.event(waiting, "evidence.added", after={"name": shown, "sha256": evidence.sha256})
-        people.touch(locked, run.pk)
+    """Keep a file as evidence; it is stored under a name of ours and only ever served as a download.
+
+    The file is written before the release is locked, and removed again if the activity takes no evidence by then.
+    """
+    _require_hand_in(actor, _current(run))
+    require(_file_faults(content))
+    evidence = Evidence(
+        name=_shown_name(name),
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        at=now,
+        uploaded_by=actor if isinstance(actor, User) else None,
+        uploaded_by_name=actor_name(actor),
+    )
+    evidence.file.save(uuid.uuid4().hex, ContentFile(content), save=False)
+    try:
+        with lock_release(run.release_id, now=now, actor=actor) as locked:
+            waiting, evidence.activity_run = people.waiting(locked, run.pk, "manual")
+            _require_hand_in(actor, _current(run))
+            evidence.attempt = waiting.attempt
+            evidence.save()
+            locked.event(waiting, "evidence.added", after={"name": evidence.name, "sha256": evidence.sha256})
+            people.touch(locked, run.pk)
+    except BaseException:
+        evidence.file.delete(save=False)
+        raise
     return evidence
+
+
+def _file_faults(content: bytes) -> list[Fault]:
+    if not content:
+        return [Fault("file", "The file is empty.")]
+    if len(content) > MOST_EVIDENCE:
+        return [Fault("file", f"The file is larger than {MOST_EVIDENCE // 1024 // 1024} MB.")]
+    return []
+
+
+def _shown_name(name: str) -> str:
+    """Return the last part of a file's name as it was given, without what cannot be printed."""
+    base = name.replace("\\", "/").rpartition("/")[2]
+    return "".join(character for character in base if character.isprintable())[:255] or "evidence"
 
 
 def _require_hand_in(actor: Actor, run: ActivityRun) -> None:

@@ -109,7 +109,8 @@ def edit_release(
             setattr(locked, name, value.strip() if name in ("name", "version") else value)
         check_plan(locked)
         locked.edits += 1
-        locked.save(update_fields=[*changes, "edits"])
+        locked.next_try_at = locked.planned_start_at if locked.state == "scheduled" else None
+        locked.save(update_fields=[*changes, "edits", "next_try_at"])
         after = {name: _plain(getattr(locked, name)) for name in changes}
         record(actor, "release.edited", locked, before=before, after=after, release_id=locked.pk, now=now)
     return locked
@@ -146,7 +147,8 @@ def _move(actor: Actor, release: Release, to: str, *, now: datetime, reason: str
         before, locked.state, locked.reason = locked.state, to, reason
         if to == "scheduled":
             check_plan(locked)
-        locked.save(update_fields=["state", "reason"])
+        locked.next_try_at = locked.planned_start_at if to == "scheduled" else None
+        locked.save(update_fields=["state", "reason", "next_try_at"])
         record(
             actor,
             f"release.{to}",

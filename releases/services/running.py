@@ -10,12 +10,12 @@ from config.errors import Conflict, Fault, InvalidInput
 from config.trail import Actor
 from processes.expansion import expand
 from processes.models import Process
-from processes.store import DatabaseCatalogue
+from processes.store import catalogue_for
 from releases import policy
 from releases.execution import decisions, lifecycle
 from releases.models import ActivityRun, PhaseRun, Release
 from releases.services.given import mapping_faults, reason_of, require, text_faults
-from releases.services.starting import names_in
+from releases.services.starting import depth_faults, names_in
 
 
 def pause_release(actor: Actor, release: Release, *, now: datetime, reason: str = "") -> None:
@@ -105,13 +105,14 @@ def replace_activity(
     revision = process.revisions.first()
     if revision is None:
         raise InvalidInput([Fault("process", f"{process} has not been published.", "Publish it first.")])
-    expanded = expand(revision.document, revision.number, DatabaseCatalogue(), document_digest=revision.digest)
+    expanded = expand(revision.document, revision.number, catalogue_for(revision), document_digest=revision.digest)
     graft = expanded["nodes"]
     made = graft[0]["outputs"]
     mapping = dict(outputs) if outputs else {name: name for name in made}
     require(
         _unknown("with", with_ or {}, graft[0]["inputs"], f"{process} has no input"),
         _unknown("outputs", mapping.values(), made, f"{process} has no output"),
+        depth_faults(graft, run.path),
     )
     graft[0] = {**graft[0], "with": dict(with_ or {}), "outputs": {name: made[of] for name, of in mapping.items()}}
     decisions.replace(

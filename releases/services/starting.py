@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,12 +14,16 @@ from config.errors import Conflict, Fault, InvalidInput
 from config.trail import Actor, actor_name
 from processes.expansion import expand
 from processes.models import ProcessRevision
-from processes.store import DatabaseCatalogue
+from processes.store import catalogue_for
 from releases import assignees, policy, resolution
 from releases.execution import lifecycle, taking_part
 from releases.execution.snapshots import snapshot_of
 from releases.models import Participant, Release
 from releases.services.given import document_faults
+
+
+#: Characters of a path of ids, so that a run's path with the indexes of its items fits its column.
+LONGEST_PATH = 520
 
 
 @dataclass(slots=True)
@@ -38,9 +42,11 @@ def preview_start(release: Release, given_at_start: Mapping[str, Any], *, now: d
         fault = Fault("process", f"{release.process} has not been published.", "Publish it first.")
         return Preview(None, {"nodes": []}, resolution.Resolved(faults=[fault]))
     try:
-        expanded = expand(revision.document, revision.number, DatabaseCatalogue(), document_digest=revision.digest)
+        expanded = expand(revision.document, revision.number, catalogue_for(revision), document_digest=revision.digest)
     except InvalidInput as error:
         return Preview(revision, {"nodes": []}, resolution.Resolved(faults=list(error.faults)))
+    if faults := depth_faults(expanded["nodes"]):
+        return Preview(revision, expanded, resolution.Resolved(faults=faults))
     layers = resolution.layers_of(release, given_at_start)
     misshapen = [fault for source, document in layers for fault in document_faults(source, document)]
     if misshapen:
@@ -48,6 +54,15 @@ def preview_start(release: Release, given_at_start: Mapping[str, Any], *, now: d
     resolved = resolution.resolve(expanded, layers, release, now)
     resolved.faults += missing_secrets([line["value"] for line in resolved.shown])
     return Preview(revision, expanded, resolved)
+
+
+def depth_faults(nodes: Iterable[Mapping[str, Any]], above: str = "") -> list[Fault]:
+    """Return a fault for every node whose path, below `above`, is longer than a run's row takes."""
+    return [
+        Fault(node["path"], "It lies too deep in subprocesses with long ids.", "Shorten the ids on the way to it.")
+        for node in nodes
+        if len(above) + len(node["path"]) > LONGEST_PATH
+    ]
 
 
 def missing_secrets(values: Any) -> list[Fault]:
