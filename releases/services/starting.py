@@ -21,7 +21,6 @@ from releases.execution.snapshots import snapshot_of
 from releases.models import Participant, Release
 from releases.services.given import document_faults
 
-
 #: Characters of a path of ids, so that a run's path with the indexes of its items fits its column.
 LONGEST_PATH = 520
 
