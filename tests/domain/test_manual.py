@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.core.files.storage import default_storage
 
 from config.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from config.models import Event
@@ -263,13 +264,17 @@ def test_the_last_required_file_completes_the_activity(owner):
 
 def test_an_empty_file_is_no_evidence_and_a_stranger_adds_none(owner, stranger):
     run = run_of(start(manual("{evidence: {required: 1}}")), "one/step")
+    for folder in default_storage.listdir("")[0]:
+        default_storage.delete(folder)
     with pytest.raises(InvalidInput, match="empty"):
         answering.add_evidence(owner, run, name="a", content=b"", now=LATER)
     with pytest.raises(NotPermitted):
         answering.add_evidence(stranger, run, name="a", content=b"x", now=LATER)
-    answering.add_evidence(owner, run, name="a", content=b"x", now=LATER)
+    kept = answering.add_evidence(owner, run, name="a", content=b"x", now=LATER)
     with pytest.raises(Conflict):
         answering.add_evidence(owner, run, name="a", content=b"x", now=LATER)
+    folder = str(kept.file.name).rpartition("/")[0]
+    assert len(default_storage.listdir(folder)[1]) == 1  # what was refused is not left behind
 
 
 # Comments -------------------------------------------------------------------------------------------------------------

@@ -233,6 +233,17 @@ def test_a_process_that_was_never_published_cannot_start(groups, manager):
         starting.start_release(manager, draft(process, manager), now=MONDAY)
 
 
+def test_what_lies_too_deep_for_a_row_is_a_fault(groups, manager):
+    long = "a" * 64
+    for level in range(6):
+        inner = f"subprocess: p{level - 1}" if level else "manual: {instructions: Look.}"
+        phase = f"{{id: {long}, name: Deep, activities: [{{id: {long}, {inner}}}]}}"
+        apply(None, f"kind: Process\nid: p{level}\nname: Deep\nphases: [{phase}]", now=MONDAY, publish=True)
+    with pytest.raises(InvalidInput, match="lies too deep"):
+        starting.start_release(manager, draft(Process.objects.get(slug="p5"), manager), now=MONDAY)
+    starting.start_release(manager, draft(Process.objects.get(slug="p3"), manager), now=MONDAY)
+
+
 # Starting -------------------------------------------------------------------------------------------------------------
 def test_a_release_starts_runs_and_ends_through_the_verbs_of_people(shop, manager, owner, engine):
     ann, dev = member("ann"), member("dev", "devops")
