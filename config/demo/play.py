@@ -138,7 +138,7 @@ class _Watch:
             say(f"\nRelease {self._number} is {tree['state'].replace('_', ' ')}: somebody else has decided so.\n")
             return
         took, phases = time.monotonic() - began_at, rows_of(tree)
-        count = sum(row.kind != "phase" for row in flat(phases))
+        count = sum(row.kind != "phase" and not row.within for row in flat(phases))
         say(
             f"\nRelease {self._number} succeeded in {took:.1f} s: {len(phases)} phases, {count} activities, "
             f"{self._answers} answers from people.\n"
