@@ -10,6 +10,7 @@ from typing import Any
 
 import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.templatetags.static import static
 
 from config import logs
 from config.embedded import ROOT, is_meant, state
@@ -172,10 +173,20 @@ RELAXED_CONTENT_POLICY = {
 UNFOLD = {
     "SITE_TITLE": "Pilothouse",
     "SITE_HEADER": "Pilothouse",
+    "SITE_SUBHEADER": "Times are in UTC",
+    "SITE_SYMBOL": "rocket_launch",
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
-}
+    "STYLES": [lambda _: static("pilothouse/admin.css")],
+    "SIDEBAR": {"navigation": "config.admin.sidebar.navigation"},
+    "COLORS": {
+        "primary": {
+            "50": "#eef3fd", "100": "#dde7fb", "200": "#bed0f7", "300": "#94b1f0", "400": "#6c92ea", "500": "#4473e0",
+            "600": "#2353c4", "700": "#1b44a6", "800": "#193b88", "900": "#19356d", "950": "#122145",
+        },
+    },
+}  # fmt: skip
 
 # The REST API ---------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -1,0 +1,129 @@
+"""People, their groups, their API tokens, and sign-ins that failed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django_celery_beat import models as beat
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from config.admin.scoped import PlainAdmin, ReadOnlyAdmin
+from config.models import ApiToken
+from config.tokens import revoke_token
+
+#: Beat is a metronome with one tick: nothing there is for people to change.
+HIDDEN = (
+    User, Group, AccessAttempt, AccessFailureLog, AccessLog, beat.ClockedSchedule, beat.CrontabSchedule,
+    beat.IntervalSchedule, beat.PeriodicTask, beat.SolarSchedule,
+)  # fmt: skip
+for model in HIDDEN:
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
+
+
+@admin.register(User)
+class UserAdmin(PlainAdmin, DjangoUserAdmin):  # type: ignore[misc]
+    """People. Only a superuser makes superusers, gives permissions to people, or changes a superuser."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "full_name", "email", "is_staff", "is_active", "last_login")
+    list_filter = ("is_active", "is_staff", "is_superuser", "groups")
+    readonly_fields = ("last_login", "date_joined")
+    filter_horizontal = ("groups", "user_permissions")
+
+    @admin.display(description="name")
+    def full_name(self, person: User) -> str:
+        """Given and family name."""
+        return person.get_full_name()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Nobody but a superuser gives rights."""
+        own = super().get_readonly_fields(request, obj)
+        return own if request.user.is_superuser else (*own, "is_superuser", "is_staff", "groups", "user_permissions")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A superuser is changed by superusers only."""
+        return super().has_change_permission(request, obj) and self._is_in_reach(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A superuser is deleted by superusers only."""
+        return super().has_delete_permission(request, obj) and self._is_in_reach(request, obj)
+
+    def _is_in_reach(self, request: HttpRequest, person: User | None) -> bool:
+        return person is None or not person.is_superuser or request.user.is_superuser
+
+
+@admin.register(Group)
+class GroupAdmin(PlainAdmin, DjangoGroupAdmin):  # type: ignore[misc]
+    """Groups. Documents name them as owners and approvers; only a superuser gives them permissions."""
+
+    list_display = ("name", "people")
+    filter_horizontal = ("permissions",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        """The groups, with the number of their members."""
+        found: QuerySet[Group] = super().get_queryset(request).annotate(size=Count("user"))
+        return found
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Nobody but a superuser gives rights."""
+        return () if request.user.is_superuser else ("permissions",)
+
+    @admin.display(ordering="size")
+    def people(self, group: Any) -> int:
+        """How many members."""
+        return int(group.size)
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    """One's own tokens: looked at and revoked. They are made through the API, which shows the key once."""
+
+    list_display = ("name", "prefix", "scopes", "created_at", "expires_at", "last_used_at")
+    fields = list_display
+    search_fields = ("name", "prefix")
+    actions = ["delete_selected"]
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Everybody sees their own."""
+        return obj is None or obj.user_id == request.user.pk
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Everybody revokes their own."""
+        return self.has_view_permission(request, obj)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
+        """One's own, nobody else's."""
+        return ApiToken.objects.filter(user_id=request.user.pk or 0)
+
+    def remove(self, request: HttpRequest, obj: Any, *, now: datetime) -> None:
+        """Revokes the token."""
+        assert isinstance(request.user, User)
+        revoke_token(request.user, obj, now=now)
+
+
+@admin.register(AccessAttempt)
+class AccessAttemptAdmin(PlainAdmin):
+    """Sign-ins that failed; deleting one lets that person try again at once."""
+
+    list_display = ("attempt_time", "username", "ip_address", "failures_since_start")
+    search_fields = ("username", "ip_address")
+    fields = readonly_fields = ("attempt_time", "username", "ip_address", "user_agent", "failures_since_start")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never: the sign-in page makes them."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
