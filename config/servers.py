@@ -110,9 +110,9 @@ class Postgres(Server):
             raise SetUpFailed(
                 f"{self.data} was made by PostgreSQL {found}, this is {version}: dump it there and restore it here."
             )
-        pid_file = self.data / "postmaster.pid"
-        if pid_file.exists() and not _runs_in(pid_file, self.data):
-            pid_file.unlink()
+        for pid_file in (self.data / "postmaster.pid", self.place.sockets / ".s.PGSQL.5432.lock"):
+            if pid_file.exists() and not _runs_in(pid_file, self.data):
+                pid_file.unlink()
 
     def command(self) -> list[str]:
         """Unix socket only, readable by this user only."""

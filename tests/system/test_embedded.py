@@ -75,10 +75,11 @@ def test_a_killed_server_is_started_again_under_its_users(place: State) -> None:
     hold.release()
 
 
-def test_a_pid_file_that_a_crash_left_does_not_hinder_a_start(place: State) -> None:
+def test_pid_files_that_a_crash_left_do_not_hinder_a_start(place: State) -> None:
     Hold(place).release()
     stale = f"{os.getpid()}\n{place.path}/postgres\n1\n5432\n{place.sockets}\n\n1 1\nready\n"
     (place.path / "postgres" / "postmaster.pid").write_text(stale)
+    (place.sockets / ".s.PGSQL.5432.lock").write_text(stale)
     hold = Hold(place)
     with connect(place) as database:
         assert database.execute("select 1").fetchone() == (1,)
