@@ -89,9 +89,11 @@ class ReleaseFilter(django_filters.FilterSet):
     """Which releases."""
 
     state = django_filters.MultipleChoiceFilter(
-        choices=[(state.value, state.value) for state in ReleaseState], label="May be repeated."
+        choices=[(state.value, state.value) for state in ReleaseState], label="May be repeated.", distinct=False
     )
-    health = django_filters.MultipleChoiceFilter(choices=[(name, name) for name in HEALTH], label="May be repeated.")
+    health = django_filters.MultipleChoiceFilter(
+        choices=[(name, name) for name in HEALTH], label="May be repeated.", distinct=False
+    )
     process = django_filters.CharFilter(field_name="process__slug", label="The id of the process.")
     group = django_filters.CharFilter(field_name="group__slug", label="The id of the release group.")
     q = django_filters.CharFilter(method="search", label="Part of the name or version.")
