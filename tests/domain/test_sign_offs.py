@@ -197,6 +197,30 @@ def test_owners_of_the_outer_phase_decide_inside_an_item():
     assert states(release)["p/each/p/accept[0]"] == "waiting"
 
 
+# outer: each [a, b] -> middle (owned by qa) -> inner (owned by security)
+DEEP = """
+id: inner
+phases:
+  - {id: q, owners: [group:security], activities: [{id: look, manual: {instructions: Look.}}]}
+---
+id: middle
+phases:
+  - {id: p, owners: [group:qa], activities: [{id: call, subprocess: inner}]}
+---
+id: outer
+phases:
+  - {id: p, owners: [group:devops], activities: [{id: each, for_each: [a, b], subprocess: middle}]}
+"""
+
+
+@pytest.mark.parametrize("group", ["security", "qa", "devops"])
+def test_owners_of_every_phase_around_an_activity_decide_about_it(group):
+    run = run_of(start(DEEP), "p/each/p/call/q/look[1]")
+    with pytest.raises(NotPermitted):
+        answering.complete_activity(member("stranger", "development"), run, now=LATER)
+    answering.complete_activity(member("ann", group), run, now=LATER)
+
+
 # Rejecting ------------------------------------------------------------------------------------------------------------
 def test_a_rejection_needs_a_reason_and_holds_the_activity():
     ann = member("ann", "qa")
