@@ -85,6 +85,7 @@ _THESE = " AND node = ANY(%s::int[]) AND items = ANY(%s::text[])"
 
 def execute(sql: str, params: Sequence[Any] | Mapping[str, Any]) -> psycopg.Cursor[Any]:
     """Run a statement on Django's connection as a prepared one: parsed and planned once, not each time."""
+    connection.close_if_health_check_failed()
     connection.ensure_connection()
     with connection.wrap_database_errors:
         return psycopg.Cursor(connection.connection).execute(sql, params, prepare=True)
