@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
+from guardian.core import ObjectPermissionChecker
 from guardian.shortcuts import get_objects_for_user
 
 from config.errors import NotPermitted
@@ -24,7 +25,19 @@ def allowed(actor: Actor, permission: str, obj: models.Model | None = None) -> b
         return True
     if not isinstance(actor, User) or not actor.is_active:
         return False
-    return actor.has_perm(permission) or (obj is not None and actor.has_perm(permission, obj))
+    return actor.has_perm(permission) or (obj is not None and _holds(actor, permission, obj))
+
+
+def _holds(user: User, permission: str, obj: models.Model) -> bool:
+    """Return whether `user` holds a permission on `obj` itself.
+
+    What is held on one object is read once for as long as this user object lives, as Django does model-wide.
+    """
+    app, _, codename = permission.partition(".")
+    if app != obj._meta.app_label:
+        return False
+    checker: ObjectPermissionChecker = user.__dict__.setdefault("_held", ObjectPermissionChecker(user))
+    return bool(checker.has_perm(codename, obj))
 
 
 def require(actor: Actor, permission: str, obj: models.Model | None = None) -> None:

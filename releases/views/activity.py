@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_safe
 from config.errors import Fault, InvalidInput, PilothouseError
 from config.permissions import visible_by_any
 from config.trail import Actor
-from processes.models import Process
+from processes.models import Process, ProcessRevision
 from releases import forms, reading
 from releases.execution.snapshots import tree_of
 from releases.forms import Field
@@ -101,7 +102,7 @@ def declarations_of(run: ActivityRun, verb: str) -> Mapping[str, Mapping[str, An
 
 def seen_processes(actor: Actor) -> Sequence[Process]:
     """Return the processes that this person may run in place of an activity: published, and theirs to see."""
-    published = Process.objects.filter(revisions__isnull=False).distinct()
+    published = Process.objects.filter(Exists(ProcessRevision.objects.filter(process=OuterRef("pk"))))
     return list(visible_by_any(actor, SEEN_BY, published).only("slug", "name"))
 
 
