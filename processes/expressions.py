@@ -177,6 +177,13 @@ def _look_up(path: tuple[str, ...], context: Mapping[str, Any], plan: Prepared) 
     return value
 
 
+def _in_utc(moment: datetime, source: str) -> str:
+    try:
+        return moment.astimezone(UTC).isoformat()
+    except OverflowError as error:
+        raise ExpressionFailed(f"{_shown(source)} is before the first or after the last year there is.") from error
+
+
 def _as_json(value: Any, source: str) -> Any:
     if isinstance(value, str):
         return _storable(value, source)
@@ -189,7 +196,7 @@ def _as_json(value: Any, source: str) -> Any:
     if isinstance(value, timedelta):
         return durations.to_text(value)
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
+        return _in_utc(value, source)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Mapping):
