@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --requir
 PACKAGES := config calendar_app releases processes activities
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format types imports migrations check bench lock clean chromium
+.PHONY: help run test lint format types imports migrations check screenshots bench lock clean chromium
 
 help:  ## Shows this list
 	@sed -n 's/^\([a-z]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ migrations: $(VENV)/.develops  ## Whether every model has its migration
 	@DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
 
 check: lint types imports migrations  ## Everything but the tests
+
+screenshots: $(VENV)/.develops chromium  ## Draws the pictures of the documentation anew
+	@$(BIN)/python -m tests.browser.screenshots
 
 bench: $(VENV)/.develops  ## Measures speed beside bare Celery
 	@$(BIN)/python -m tests.benchmarks
