@@ -56,14 +56,16 @@ class ConnectionForm(FaultForm):
     provider = forms.ChoiceField(widget=UnfoldAdminSelectWidget, help_text="What kind of pipeline engine it reaches.")
     settings = json_area("Settings", 'Addresses and the like, as JSON: {"url": "https://ci.example"}.')
     limits = json_area("Limits", 'Numbers, as JSON: {"concurrency": 4}.')
-    secret = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget, help_text="What it signs in with.")
+    secret_name = forms.ChoiceField(
+        label="Secret", required=False, widget=UnfoldAdminSelectWidget, help_text="What it signs in with."
+    )
 
     class Meta:
         model = Connection
         fields = ("slug", "name", "description", "enabled")
 
     request: HttpRequest
-    places = {"id": "slug"}
+    places = {"id": "slug", "secret": "secret_name"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -73,8 +75,8 @@ class ConnectionForm(FaultForm):
         named = own.secret.name if own.secret else ""
         known = Secret.objects.values_list("name", flat=True) if may_name_secrets(self.request) else [named]
         names = sorted({*known, named} - {""})
-        self.fields["secret"].choices = [("", "None"), *((name, name) for name in names)]  # type: ignore[attr-defined]
-        self.initial.update(provider=own.provider, secret=named, settings=own.settings, limits=own.limits)
+        self.fields["secret_name"].choices = [("", "None"), *((name, name) for name in names)]  # type: ignore[attr-defined]
+        self.initial.update(provider=own.provider, secret_name=named, settings=own.settings, limits=own.limits)
 
     def document(self) -> dict[str, Any]:
         """The connection's document, as typed."""
@@ -87,7 +89,7 @@ class ConnectionForm(FaultForm):
             "enabled": given["enabled"],
         }
         document |= {key: given[key] for key in ("description", "settings", "limits") if given.get(key)}
-        return {**document, "secret": {"secret": given["secret"]}} if given.get("secret") else document
+        return {**document, "secret": {"secret": given["secret_name"]}} if given.get("secret_name") else document
 
 
 def may_name_secrets(request: HttpRequest) -> bool:
@@ -106,7 +108,7 @@ class ConnectionAdmin(UsedBy, GuardedAdmin):
     search_fields = ("slug", "name", "description")
     fieldsets = (
         (None, {"fields": ("slug", "name", "description", "provider", "enabled")}),
-        ("How to reach it", {"fields": ("settings", "secret", "limits")}),
+        ("How to reach it", {"fields": ("settings", "secret_name", "limits")}),
     )
     read_fieldsets = (
         (None, {"fields": ("slug", "name", "description", "provider", "enabled", "settings", "secret", "limits")}),

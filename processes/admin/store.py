@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import F, OuterRef, QuerySet, Subquery, TextField
+from django.db.models import BooleanField, Func, JSONField, OuterRef, QuerySet, Subquery, TextField
 from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
@@ -37,6 +38,14 @@ automated:
   parameters: {SERVICE: "${{ activity.inputs.service }}"}
 timeout: 10m
 """
+#: Whether the latest published document is the draft; unknown when nothing was published.
+SAME = Func(
+    Cast("latest_document", JSONField()),
+    Cast("draft", JSONField()),
+    template="%(expressions)s",
+    arg_joiner=" = ",
+    output_field=BooleanField(),
+)
 _STATES = (("never", "Never published"), ("changed", "Draft changed since"), ("same", "Published as it is"))
 
 
@@ -121,10 +130,9 @@ class StateFilter(admin.SimpleListFilter):
         """Those in the chosen state."""
         if self.value() == "never":
             return queryset.filter(latest_number=None)
-        if self.value() == "same":
-            return queryset.filter(latest_document=F("draft"))
-        if self.value() == "changed":
-            return queryset.exclude(latest_number=None).exclude(latest_document=F("draft"))
+        if self.value() in ("same", "changed"):
+            rows: QuerySet[Any] = queryset.annotate(is_same=SAME).filter(is_same=self.value() == "same")
+            return rows
         return queryset
 
 

@@ -103,7 +103,8 @@ class Box:
         ]
         if self.otherwise is not None:
             parts.append(f"otherwise {json.dumps(self.otherwise, ensure_ascii=False)}")
-        return f"{about}. ({', '.join(parts)})" if about else f"{', '.join(parts).capitalize()}."
+        words = ", ".join(parts)
+        return f"{about} ({words})." if about else f"{words[0].upper()}{words[1:]}."
 
     def read(self, text: str) -> Any:
         """The value that was typed. Raises InvalidInput when it does not fit."""

@@ -1,4 +1,4 @@
-"""Every address of the admin, found in the URL conf itself: an admin opens all, a stranger on the staff sees nothing."""
+"""Every address of the admin, found in the URL conf itself: an admin opens all, a stranger on the staff none."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ def things(engine: ScriptedRunner, groups: dict[str, Group], admin: User) -> dic
     process = publish(STORE + "---" + KINDS)
     set_secret(None, "key", "s3cr3t-value", now=NOW)
     ReleaseGroup.objects.create(slug="train", name="Train", process=process)
-    release = start(f"{{id: tiny, phases: [{{id: a, name: A, activities: [{{id: b, automated: {automated('ok')}}}]}}]}}")
+    release = start(
+        f"{{id: tiny, phases: [{{id: a, name: A, activities: [{{id: b, automated: {automated('ok')}}}]}}]}}"
+    )
     work(release)
     run = ActivityRun.objects.get(path="a/b")
     SignOff.objects.create(activity_run=run, attempt=1, user=admin, user_name="ann", decision="approved", at=NOW)
@@ -59,8 +61,8 @@ def things(engine: ScriptedRunner, groups: dict[str, Group], admin: User) -> dic
     AccessAttempt.objects.create(username="eve", failures_since_start=3)
     create_token(admin, name="mine", scopes=["read"], now=NOW)
     tables = (
-        Activity, ActivityRevision, Connection, Secret, InputSet, Phase, ProcessRevision, Resource, ActivityRun, Artifact,
-        Attempt, PhaseRun, Release, ReleaseGroup, SignOff, Event, ApiToken, AccessAttempt, User, Group,
+        Activity, ActivityRevision, Connection, Secret, InputSet, Phase, ProcessRevision, Resource, ActivityRun,
+        Artifact, Attempt, PhaseRun, Release, ReleaseGroup, SignOff, Event, ApiToken, AccessAttempt, User, Group,
     )  # fmt: skip
     rows: dict[type, Any] = {table: table._default_manager.first() for table in tables}
     return {**rows, Process: process}
@@ -162,7 +164,17 @@ def test_odd_ids_and_queries_are_no_500(things: dict[type, Any], admin: User) ->
             at = at.replace("<user_id>", odd).replace("<group_id>", odd)
             assert client.get(at).status_code < 500, at
     for at in ("processes/process/", "activities/activity/", "releases/release/", "config/event/"):
-        for query in ("?q=%00", "?published=%00", "?state=%00", "?process=x", "?p=abc", "?o=99", "?e=1", "?id=a", "?p=9"):
+        for query in (
+            "?q=%00",
+            "?published=%00",
+            "?state=%00",
+            "?process=x",
+            "?p=abc",
+            "?o=99",
+            "?e=1",
+            "?id=a",
+            "?p=9",
+        ):
             assert client.get(f"/admin/{at}{query}").status_code < 500, at + query
 
 
@@ -179,7 +191,18 @@ def test_an_author_of_one_process_sees_that_one_only(things: dict[type, Any], st
     assert mine.name in page
     assert str(other.name) not in page
     assert client.get(f"/admin/processes/process/{mine.pk}/change/").status_code == 200
-    for part in ("change", "check", "compare", "export", "used-by", "text", "history", "revisions", "delete", "publish"):
+    for part in (
+        "change",
+        "check",
+        "compare",
+        "export",
+        "used-by",
+        "text",
+        "history",
+        "revisions",
+        "delete",
+        "publish",
+    ):
         for send in (client.get, client.post):
             status = send(f"/admin/processes/process/{other.pk}/{part}/").status_code
             assert status in (403, 404), f"{part}: {status}"
