@@ -26,3 +26,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
     return value
+
+
+def secret_names(value: Any) -> set[str]:
+    """The names of all secrets referred to (`{secret: name}`) inside a value of any depth."""
+    if isinstance(value, Mapping):
+        if set(value) == {"secret"} and isinstance(value["secret"], str):
+            return {value["secret"]}
+        return set().union(*(secret_names(inner) for inner in value.values()))
+    return set().union(*(secret_names(inner) for inner in value)) if isinstance(value, list) else set()

@@ -24,6 +24,7 @@ class Secret(models.Model):
 
     class Meta:
         ordering = ["name"]
+        permissions = [("use_secret", "Can refer to secret")]
 
     def __str__(self) -> str:
         return self.name
@@ -91,6 +92,18 @@ class ActivityRevision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.activity.slug}@{self.number}"
+
+
+class SecretUserPermission(UserObjectPermissionBase):
+    """A person's permission on one secret."""
+
+    content_object = models.ForeignKey(Secret, models.CASCADE)
+
+
+class SecretGroupPermission(GroupObjectPermissionBase):
+    """A group's permission on one secret."""
+
+    content_object = models.ForeignKey(Secret, models.CASCADE)
 
 
 class ActivityUserPermission(UserObjectPermissionBase):

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -24,19 +25,36 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
+from activities.canonical import secret_names
 from activities.masking import mask
 from activities.models import SLUG, Secret, slug_validator
-from config.errors import Fault, InvalidInput, RunnerRefused, SetUpFailed
-from config.permissions import require
+from config.errors import Fault, InvalidInput, NotPermitted, RunnerRefused, SetUpFailed
+from config.permissions import allowed, require
 from config.trail import Actor, record
 
-__all__ = ["known_names", "mask", "name_secret", "reveal", "rotate", "set_secret"]
+__all__ = ["known_names", "mask", "name_secret", "require_use", "reveal", "rotate", "set_secret"]
 
 FORMAT = b"\x01"
 KEY_ID, NONCE = 8, 12
 SHORTEST_KEY = 32
 LARGEST = 32_768
 """Characters a secret may have; what is larger is a file, not a secret."""
+
+
+def require_use(actor: Actor, value: Any, before: Any = None) -> None:
+    """Raises NotPermitted unless the actor may refer to every secret that `value` names and `before` did not.
+
+    Whoever can point an input at a secret can have a pipeline read it, so this is a permission of its own; those who
+    may set a secret's value may refer to it too.
+    """
+    named = secret_names(value) - secret_names(before)
+    if actor is None or not named:
+        return
+    rows = {secret.name: secret for secret in Secret.objects.filter(name__in=named)}
+    for name in sorted(named):
+        row = rows.get(name)
+        if not any(allowed(actor, f"activities.{verb}_secret", row) for verb in ("use", "change")):
+            raise NotPermitted(f"You need the permission to refer to the secret '{name}'.")
 
 
 @sensitive_variables("value")

@@ -16,12 +16,12 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Func, ProtectedError, Value
 from django.db.models.functions import Cast
 
+from activities import secrets
 from activities.canonical import canonical, digest
 from activities.fields import searchable
 from activities.hooks import require_publishable, require_savable, users_of
 from activities.models import Activity, ActivityRevision, Connection, Secret
 from activities.runners import provider_paths
-from activities.secrets import name_secret
 from config.errors import Conflict, Fault, InvalidInput
 from config.permissions import require
 from config.trail import Actor, actor_name, record
@@ -52,6 +52,7 @@ def apply_connection(actor: Actor, document: Document, *, now: datetime) -> Chan
     found = Connection.objects.select_for_update(of=("self",)).filter(slug=document["id"]).first()
     require(actor, "activities.change_connection" if found else "activities.add_connection", found)
     before = export_connection(found) if found else None
+    secrets.require_use(actor, document, before)
     connection = found or Connection(slug=document["id"])
     connection.name = document["name"]
     connection.description = document.get("description", "")
@@ -59,7 +60,7 @@ def apply_connection(actor: Actor, document: Document, *, now: datetime) -> Chan
     connection.settings = document.get("settings", {})
     connection.limits = document.get("limits", {})
     connection.enabled = document.get("enabled", True)
-    connection.secret = name_secret(document["secret"]["secret"], now=now) if "secret" in document else None
+    connection.secret = secrets.name_secret(document["secret"]["secret"], now=now) if "secret" in document else None
     after = export_connection(connection)
     if before is not None and canonical(before) == canonical(after):
         return "unchanged"
@@ -100,6 +101,7 @@ def apply_activity(actor: Actor, document: Document, *, now: datetime) -> Change
     if found is not None:
         return "changed" if save_draft(actor, found, document=document, now=now) else "unchanged"
     require(actor, "activities.add_activity")
+    secrets.require_use(actor, document)
     activity = Activity(slug=document["id"])
     _take(activity, document)
     _save_new(activity)
@@ -130,6 +132,7 @@ def save_draft(
     if canonical(held.draft) == canonical(document):
         return False
     before = held.draft
+    secrets.require_use(actor, document, before)
     _take(held, document)
     held.version += 1
     held.save()

@@ -47,8 +47,8 @@ def validate(declarations: Declarations, values: Mapping[str, Any]) -> tuple[dic
     ]
     for name, declaration in declarations.items():
         value = values.get(name)
-        if value is None:
-            if declaration.get("required") and declaration.get("default") is None:
+        if value is None or (value == "" and declaration.get("required")):
+            if declaration.get("required") and (value == "" or declaration.get("default") is None):
                 faults.append(Fault(name, f"'{name}' is required and has no value.", "Give it a value."))
             continue
         found, wrong = validate_value(declaration, value, name)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from activities.canonical import secret_names
 from config.errors import Fault
 from processes import inputs
 from processes.expressions_text import expressions_in
@@ -67,17 +68,6 @@ def place_of(path: str) -> str:
     steps = path.split("/") if path else []
     words = [f"{'activities' if depth % 2 else 'phases'}.{step}" for depth, step in enumerate(steps)]
     return ".".join([*words, "inputs"])
-
-
-def secret_names(value: Any) -> set[str]:
-    """The names of all secrets referred to inside a value of any depth."""
-    if isinstance(value, Mapping):
-        if set(value) == {"secret"} and isinstance(value["secret"], str):
-            return {value["secret"]}
-        return set().union(*(secret_names(inner) for inner in value.values()))
-    if isinstance(value, list):
-        return set().union(*(secret_names(inner) for inner in value))
-    return set()
 
 
 def _below(found: Any, key: str) -> Mapping[str, Any]:

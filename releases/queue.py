@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 
 Start = tuple[int, int, int]
 
+#: With more messages than this in line, those who look for lost ones do not send them again.
+MOST_WAITING = 1000
+
 _PUBLISH = {"retry": False, "ignore_result": True}
 
 
@@ -48,6 +51,17 @@ def send_cancels(attempt_ids: Sequence[int]) -> None:
 def send_begins(release_ids: Sequence[int]) -> None:
     """Have workers start scheduled releases whose moment has come."""
     _send([("releases.tasks.begin", (release_id,), {}) for release_id in release_ids])
+
+
+def is_behind() -> bool:
+    """Return whether so many messages wait in line that sending one again would only make the line longer."""
+    try:
+        with current_app.producer_pool.acquire(block=True, timeout=5) as producer:
+            waiting = producer.channel.client.llen(current_app.conf.task_default_queue)
+    except (OperationalError, OSError) as error:
+        log.warning("The broker cannot be reached: %s", error)
+        return True
+    return int(waiting) > MOST_WAITING
 
 
 def send_tick() -> None:

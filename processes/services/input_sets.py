@@ -61,6 +61,7 @@ def save_input_set(
     after = export_input_set(row)
     if before is not None and canonical(before) == canonical(after):
         return row, kinds.UNCHANGED
+    secrets.require_use(actor, after, before)
     row.version += 1
     row.save()
     verb = "input_set.changed" if found else "input_set.created"

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
+from activities import secrets
 from config.errors import Conflict
 from config.permissions import require
 from config.trail import Actor, record
@@ -48,10 +49,12 @@ def note_edit(actor: Actor, process: Process, before: Document, *, now: datetime
     `before` is its document before the edit. For editors that change rows directly, inside their transaction.
     """
     process.save()
-    known, fresh = digest(before), digest(drafts.load(process))
+    draft = drafts.load(process)
+    known, fresh = digest(before), digest(draft)
     is_new = process.version == 0
     if known == fresh and not is_new:
         return False
+    secrets.require_use(actor, draft, before)
     process.version += 1
     process.save(update_fields=["version"])
     seen = None if is_new else {"version": process.version - 1, "digest": known}

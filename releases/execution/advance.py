@@ -75,12 +75,14 @@ def _succeed(locked: Locked, run: Run, move: engine.Move) -> None:
 def _outputs(locked: Locked, key: Key) -> dict[str, Any]:
     """Return the outputs of a process, a subprocess or a phase, which are expressions over what it holds."""
     node = locked.tree[key]
-    try:
-        found: dict[str, Any] = evaluate(locked, key, node.doc["outputs"] or {}, inside=not node.is_phase)
-    except ExpressionFailed as error:
-        if key != ROOT:
-            raise
-        return {"error": error.message}
+    found: dict[str, Any] = {}
+    for name, expression in (node.doc["outputs"] or {}).items():
+        try:
+            found[name] = evaluate(locked, key, expression, inside=not node.is_phase)
+        except ExpressionFailed as error:
+            if key != ROOT:
+                raise
+            locked.remark("output.unreadable", {"output": name}, error.message)
     return found
 
 

@@ -31,6 +31,7 @@ from releases.execution.locked import Locked, Run, lock_release
 from releases.execution.opening import RESEND, fail_run
 from releases.execution.results import read_outputs
 from releases.models import Attempt
+from releases.states import SETTLED
 from releases.tree import Key
 
 #: How long a claimed attempt may go without an answer to its start before somebody else looks after it.
@@ -140,8 +141,12 @@ def look(release_id: int, run_id: int, attempt: int) -> None:
 
 
 def _time_out(claimed: Claim, reference: str, last: Outcome) -> Outcome:
-    cancel(claimed.key, claimed.work, reference)
     error = "It took longer than its timeout."
+    try:
+        cancel(claimed.key, claimed.work, reference)
+    except (RunnerError, InvalidInput) as refusal:
+        error = f"{error} Its engine has not been told: {refusal.message}"
+        Attempt.objects.filter(activity_run_id=claimed.run_id, number=claimed.attempt).update(cancel_at=timezone.now())
     return Outcome("timed_out", reference, last.link, error=error, log=last.log, log_offset=last.log_offset)
 
 
@@ -166,6 +171,7 @@ def cancel_attempt(attempt_id: int, *, now: datetime) -> None:
         error = f"It could not be cancelled: {refusal.message}"
     over = {"status": "cancelled", "error": error, "finished_at": now, "cancel_at": None}
     Attempt.objects.filter(pk=attempt_id, status="running").update(**over)
+    Attempt.objects.filter(pk=attempt_id).update(cancel_at=None)
 
 
 def record(claimed: Claim, outcome: Outcome, *, now: datetime, take_next: bool = False) -> Claim | None:
@@ -233,22 +239,39 @@ def _take(locked: Locked, last: Claim) -> Claim | None:
 
 
 def due(release_id: int, run_id: int, *, now: datetime) -> None:
-    """Do what the moment of a waiting run brings: its wait is over, its sign-off expires, or it times out."""
+    """Do what the moment of a run brings: a wait is over, a sign-off expires, or someone or a container is too late."""
     with lock_release(release_id, now=now) as locked:
         run = locked.load_activity(run_id)
-        if run is None or run.state != "waiting":
+        if run is None or not (run.state == "waiting" or (run.state == "running" and run.node.is_container)):
             return
+        before = run.state
         _due(locked, run)
-        if run.state != "waiting":
+        if run.state != before:
             advance(locked, [run.key])
 
 
 def _due(locked: Locked, run: Run) -> None:
     deadline, work = rows.fetch("SELECT deadline_at, work FROM releases_activityrun WHERE id = %s", [run.id])[0]
     work = rows.decoded(work)
-    if run.node.kind == "wait" and datetime.fromisoformat(work["until"]) <= locked.now:
+    if run.node.is_container:
+        if deadline is not None and deadline <= locked.now:
+            _stop_inside(locked, run)
+            fail_run(locked, run, "It took longer than its timeout.")
+    elif run.node.kind == "wait" and datetime.fromisoformat(work["until"]) <= locked.now:
         locked.move(run, "succeeded")
     elif deadline is not None and deadline <= locked.now:
         fail_run(locked, run, "Nobody acted before its timeout.")
     elif run.node.kind == "manual":
         asking.expire(locked, run, work)
+
+
+def _stop_inside(locked: Locked, container: Run) -> None:
+    """Stop whatever a container holds and has not settled; pipelines under way are cancelled."""
+    locked.load_all()
+    for key in engine.family(locked.tree, locked.known(), container.key):
+        run = locked.runs[key]
+        if run.state in SETTLED:
+            continue
+        if run.node.kind == "automated" and run.state == "running":
+            locked.to_cancel.append(run)
+        locked.move(run, "aborted", reason="what holds it timed out")

@@ -233,6 +233,11 @@ class Locked:
             now=self.now,
         )
 
+    def remark(self, verb: str, after: Any, reason: str) -> None:
+        """Write an event about the release itself that does not change its state."""
+        release = Release.objects.only("id", "name", "version").get(pk=self.id)
+        record(self.actor, verb, release, after=after, reason=reason, release_id=self.id, now=self.now)
+
     def cancel_remote(self) -> None:
         """Have the runners asked to end the attempts that were under way in `to_cancel`; kept until it is done."""
         if self.to_cancel:

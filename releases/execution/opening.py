@@ -189,6 +189,9 @@ def _wait(locked: Locked, run: Run, columns: dict[str, Any], timeout: float | No
 
 def _open_subprocess(locked: Locked, run: Run) -> None:
     columns = _opened(locked, run)
+    timeout = _timeout(locked, run, _activity_scope(run, columns["inputs"]))
+    if timeout is not None:
+        columns["deadline_at"] = columns["next_look_at"] = locked.now + timedelta(seconds=timeout)
     locked.move(run, "running", **{**columns, "started_at": locked.now})
 
 

@@ -117,7 +117,7 @@ class Attempt(models.Model):
     work = DocumentField(default=dict)
     outputs = models.JSONField(default=dict)
     error = models.TextField(blank=True)
-    reference = models.CharField(max_length=500, blank=True)
+    reference = models.TextField(blank=True)
     link = models.URLField(max_length=1000, blank=True)
     looks = models.PositiveIntegerField(default=0)
     started_at = models.DateTimeField()

@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from activities import secrets
 from config.errors import Conflict, Fault, InvalidInput
 from config.trail import Actor, actor_name, record
 from processes.models import InputSet, Process, ProcessRevision
@@ -56,6 +57,7 @@ def create_release(
         created_by_name=actor_name(actor),
     )
     check_plan(release)
+    secrets.require_use(actor, release.given)
     with transaction.atomic():
         release.save()
         after = {"process": process.slug, "version": release.version}
@@ -104,6 +106,7 @@ def edit_release(
             raise Conflict("Somebody has changed this release meanwhile.", code="stale")
         if locked.started_at is not None or locked.state not in ("draft", "scheduled", "missed", "cancelled"):
             raise Conflict("A release that has started keeps its plan.", code="started")
+        secrets.require_use(actor, changes.get("given"), locked.given)
         before = {name: _plain(getattr(locked, name)) for name in changes}
         for name, value in changes.items():
             setattr(locked, name, value.strip() if name in ("name", "version") else value)

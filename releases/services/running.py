@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from activities import secrets
 from config.errors import Conflict, Fault, InvalidInput
 from config.trail import Actor
 from processes.expansion import expand
@@ -61,6 +62,7 @@ def retry_activity(
     policy.require_decide(actor, run)
     inputs = {} if inputs is None else inputs
     require(mapping_faults("inputs", inputs), text_faults("reason", reason))
+    secrets.require_use(actor, inputs)
     decisions.retry(run.release_id, run.pk, actor=actor, now=now, inputs=inputs, reason=reason)
 
 
@@ -102,6 +104,7 @@ def replace_activity(
     require(
         mapping_faults("with", with_ or {}), mapping_faults("outputs", outputs or {}), text_faults("reason", reason)
     )
+    secrets.require_use(actor, with_)
     revision = process.revisions.first()
     if revision is None:
         raise InvalidInput([Fault("process", f"{process} has not been published.", "Publish it first.")])

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from activities import secrets
+from activities.canonical import secret_names
 from config.errors import Conflict, Fault, InvalidInput
 from config.trail import Actor, actor_name
 from processes.expansion import expand
@@ -66,17 +67,9 @@ def depth_faults(nodes: Iterable[Mapping[str, Any]], above: str = "") -> list[Fa
 
 def missing_secrets(values: Any) -> list[Fault]:
     """Return a fault for every secret that `values` refer to and that has no value."""
-    names = set(_secret_names(values))
+    names = secret_names(values)
     known = secrets.known_names(names)
     return [Fault("secret", f"The secret '{name}' has no value.", "Set it.") for name in sorted(names - known)]
-
-
-def _secret_names(value: Any) -> list[str]:
-    if isinstance(value, Mapping):
-        if set(value) == {"secret"} and isinstance(value["secret"], str):
-            return [value["secret"]]
-        return [name for inner in value.values() for name in _secret_names(inner)]
-    return [name for inner in value for name in _secret_names(inner)] if isinstance(value, list) else []
 
 
 def start_release(actor: Actor, release: Release, *, now: datetime, given: Mapping[str, Any] | None = None) -> Release:
@@ -86,6 +79,7 @@ def start_release(actor: Actor, release: Release, *, now: datetime, given: Mappi
     """
     policy.require_start(actor, release.process, release.group)
     given = {} if given is None else given
+    secrets.require_use(actor, given)
     with transaction.atomic():
         locked = _lock(release)
         locked.started_by_name = actor_name(actor)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from config.errors import Conflict, InvalidInput
 from processes.expansion import expand
-from releases.execution import decisions
+from releases.execution import attempts, decisions
 from tests import fakes
 from tests.builders import MONDAY, attempts_of, phase_of, process_of, run_of, start, states, work
 
@@ -227,3 +228,40 @@ def test_what_would_be_stopped_at_once_is_not_retried(engine):
     decisions.fail(release.pk, run_of(release, "one/a").pk, actor=None, now=MONDAY, reason="broken")
     with pytest.raises(Conflict, match="fails fast and one/a has failed"):
         decisions.retry(release.pk, run_of(release, "one/b").pk, actor=None, now=MONDAY, inputs={})
+
+
+# main: [inner: slow] ──> after
+TIMED = """
+id: inner
+phases:
+  - id: work
+    activities:
+      - {id: slow, automated: {connection: scripted, pipeline: slow}}
+      - {id: next, depends_on: [slow], automated: {connection: scripted, pipeline: next}}
+---
+id: timed
+phases:
+  - id: only
+    activities:
+      - {id: inner, subprocess: inner, timeout: 1h}
+      - {id: clean, depends_on: [inner], after: settled, automated: {connection: scripted, pipeline: clean}}
+"""
+
+
+def test_a_subprocess_that_takes_too_long_is_stopped_with_all_it_holds(engine):
+    engine.script["slow"] = [fakes.running("7")]
+    release = start(TIMED)
+    work(release)
+    inner = run_of(release, "only/inner")
+    attempts.due(release.pk, inner.pk, now=MONDAY + timedelta(minutes=59))
+    assert run_of(release, "only/inner").state == "running"
+    attempts.due(release.pk, inner.pk, now=MONDAY + timedelta(hours=1))
+    work(release)
+    assert states(release) == {
+        "only/inner": "failed",
+        "only/inner/work/slow": "aborted",
+        "only/inner/work/next": "aborted",
+        "only/clean": "succeeded",
+    }
+    assert release.state == "failed"
+    assert run_of(release, "only/inner/work/slow").attempts.get().cancel_at is not None

@@ -6,6 +6,7 @@ from datetime import timedelta
 from itertools import combinations
 
 import pytest
+from guardian.shortcuts import assign_perm
 
 from activities import secrets
 from config.errors import Conflict, InvalidInput, NotPermitted
@@ -82,8 +83,9 @@ LATER = MONDAY + timedelta(hours=1)
 
 
 @pytest.fixture
-def shop(engine, groups):
-    """The process, published, with its store activity, subprocess and input set."""
+def shop(engine, groups, manager):
+    """The process, published, with its store activity, subprocess and input set; the manager may refer to secrets."""
+    assign_perm("activities.use_secret", manager)
     apply(None, DOCUMENTS, now=MONDAY, publish=True)
     return Process.objects.get(slug="shop")
 
