@@ -178,6 +178,7 @@ UNFOLD = {
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("pilothouse/mark.svg")}],
     "STYLES": [lambda _: static("pilothouse/admin.css")],
     "SIDEBAR": {"navigation": "config.admin.sidebar.navigation"},
     "COLORS": {

@@ -142,11 +142,16 @@ class InputSetAdmin(UsedBy, GuardedAdmin):
         """One part for the process and each phase and activity that declares inputs."""
         if obj is None or not self.has_change_permission(request, obj):
             return super().get_fieldsets(request, obj)
+        form = form_for(request, obj)
         parts: dict[str, list[str]] = {}
-        for key in form_for(request, obj).base_fields:
+        for key in form.base_fields:
             if ":" in key:
                 parts.setdefault(key.removeprefix("new:").split(":")[1], []).append(key)
-        levels = [(path.replace("/", " / ") or "Process", {"fields": keys}) for path, keys in parts.items()]
+        busy = {"/".join(box.path) for box in form.boxes if box.value is not None or box.is_needed} | {""}
+        levels = [
+            (path.replace("/", " / ") or "Process", {"fields": keys, "classes": [] if path in busy else ["collapse"]})
+            for path, keys in parts.items()
+        ]
         head = (None, {"fields": ("slug", "name", "process", "description", "is_complete")})
         return (head, *levels, ("Further values", {"fields": ("rest",), "classes": ["collapse"]}))
 

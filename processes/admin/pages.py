@@ -50,8 +50,7 @@ class DraftAdmin(UsedBy, GuardedAdmin):
     actions_detail: ClassVar[Any] = (
         "check_draft",
         "publish",
-        "compare",
-        {"title": "More", "icon": "more_horiz", "items": ["edit_text", "export", "revisions", "used_by"]},
+        {"title": "More", "icon": "more_horiz", "items": ["compare", "edit_text", "export", "revisions", "used_by"]},
     )
 
     def draft_of(self, obj: Any) -> dict[str, Any]:

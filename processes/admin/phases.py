@@ -23,6 +23,7 @@ from processes.admin.drafting import DraftInline, close_draft, number_rows, open
 from processes.admin.fields import NamesField, YamlField
 from processes.admin.processes import INPUTS_HINT, PhaseLineForm, position_field
 from processes.admin.rows import RowForm, around
+from processes.blueprint import SOURCES
 from processes.document import dump
 from processes.models import Phase, PhaseActivity, Process
 
@@ -86,6 +87,10 @@ class ActivityForm(RowForm):
     class Meta:
         model = PhaseActivity
         fields = ("slug", "name", "activity", "subprocess", "pinned_revision", "depends_on", "position")
+        labels = {"activity": "From the store", "subprocess": "Runs the process", "pinned_revision": "Pinned revision"}
+        help_texts = {
+            "pinned_revision": "Of the store activity or process; empty means the latest when a release starts."
+        }
 
     keyed = {"given": "with", "when": "when"}
     kept = ("name", "depends_on", "activity", "subprocess")
@@ -98,6 +103,7 @@ class ActivityForm(RowForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         own = self.instance
+        own.get_inline_title = _title(own)
         if "depends_on" not in self.fields:
             return
         self.fields["depends_on"].suggest(one for one in self.suggestions if one != own.slug)  # type: ignore[attr-defined]
@@ -152,6 +158,14 @@ class ActivityForm(RowForm):
             if given.get(key):
                 named[key] = f"{given[key].slug}{pin}"
         return around([{"id": "phase", "name": "Phase", "activities": [{"id": given["slug"], **named, **body}]}])
+
+
+def _title(row: PhaseActivity) -> str:
+    """What a closed row shows: its name, and what it is."""
+    if row._state.adding:
+        return ""
+    what = row.activity or row.subprocess or next((key for key in SOURCES if key in row.body), "")
+    return f"{row} \u00b7 {what}" if what else str(row)
 
 
 class ActivityInline(DraftInline, StackedInline):

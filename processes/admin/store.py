@@ -145,8 +145,7 @@ class ActivityAdmin(DraftAdmin):
     actions_detail = (
         "check_draft",
         "publish",
-        "compare",
-        {"title": "More", "icon": "more_horiz", "items": ["export", "revisions", "used_by"]},
+        {"title": "More", "icon": "more_horiz", "items": ["compare", "export", "revisions", "used_by"]},
     )
     list_display = ("name", "slug", "kind", "uses_connection", "published_as", "version")
     list_filter = (KindFilter, ConnectionFilter, StateFilter)

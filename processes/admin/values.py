@@ -66,6 +66,11 @@ class Box:
         return declaration_type(self.declaration)
 
     @property
+    def is_needed(self) -> bool:
+        """Whether it is required and nothing else gives it."""
+        return bool(self.declaration.get("required")) and self.otherwise is None
+
+    @property
     def is_expression(self) -> bool:
         """Whether the value is worked out later."""
         return isinstance(self.value, str) and "${{" in self.value
@@ -129,8 +134,11 @@ def boxes_of(process: Process, values: Mapping[str, Any]) -> list[Box]:
 def field_of(box: Box, secrets: Collection[str], resources: Mapping[str, str]) -> forms.Field:
     """The form's field for a box."""
     label = box.name.replace("_", " ").replace("-", " ").capitalize()
-    needed = box.declaration.get("required") and box.otherwise is None
-    about: dict[str, Any] = {"label": f"{label} *" if needed else label, "help_text": box.hint, "required": False}
+    about: dict[str, Any] = {
+        "label": f"{label} *" if box.is_needed else label,
+        "help_text": box.hint,
+        "required": False,
+    }
     options = _options(box, secrets, resources)
     if options is None:
         field: forms.Field = forms.CharField(widget=_widget(box), initial=box.text, strip=False, **about)

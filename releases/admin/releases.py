@@ -19,6 +19,7 @@ from unfold.paginator import InfinitePaginator
 
 from config.admin.forms import FaultForm, faults_of
 from config.admin.guarded import GuardedAdmin
+from config.admin.scoped import MOST_EVENTS
 from config.errors import Fault, PilothouseError
 from config.models import Event
 from config.permissions import visible
@@ -102,11 +103,11 @@ class ReleaseAdmin(GuardedAdmin):
     actions_detail = ("schedule", "start", "pause", "resume", "cancel", "abort")
     add_fieldsets = ((None, {"fields": ("process", *PLAN)}),)
     fieldsets = (
-        (None, {"fields": ("name", "version", "description", "shown_state", "process", "group")}),
+        (None, {"fields": ("name", "version", "description", "state", "process", "group")}),
         ("Plan", {"fields": ("planned_start_at", "planned_end_at", "input_set", "given")}),
     )
     read_fieldsets = (
-        (None, {"fields": ("name", "version", "description", "shown_state", "reason", "process", "group", "revision")}),
+        (None, {"fields": ("name", "version", "description", "state", "reason", "process", "group", "revision")}),
         ("When", {"fields": ("planned_start_at", "planned_end_at", "started_at", "finished_at")}),
         ("Who", {"fields": ("created_by_name", "created_at", "started_by_name")}),
         ("Values", {"fields": ("input_set", "values_shown")}),
@@ -114,7 +115,7 @@ class ReleaseAdmin(GuardedAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """What a release is of stays as it was created."""
-        return ("shown_state", "values_shown", "process", "group") if obj else ("shown_state", "values_shown")
+        return ("values_shown", "state", "process", "group") if obj else ("values_shown",)
 
     # Who may what: releases/policy.py says ----------------------------------------------------------------------------
 
@@ -171,7 +172,7 @@ class ReleaseAdmin(GuardedAdmin):
 
     def events_of(self, obj: Any) -> QuerySet[Event]:
         """Everything that happened in the release, newest first."""
-        return Event.objects.filter(release_id=obj.pk).order_by("-id")[:200]
+        return Event.objects.filter(release_id=obj.pk).order_by("-id")[:MOST_EVENTS]
 
     # What is done -----------------------------------------------------------------------------------------------------
 

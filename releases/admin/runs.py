@@ -11,11 +11,12 @@ from django.utils.html import format_html
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
-from config.admin.scoped import ReadOnlyAdmin
+from config.admin.scoped import MOST_EVENTS, ReadOnlyAdmin
 from config.admin.trail import shown_json
+from config.models import Event
 from releases import policy
 from releases.admin.releases import sees_releases
-from releases.models import ActivityRun, Artifact, Attempt, PhaseRun, SignOff
+from releases.models import ActivityRun, Artifact, Attempt, PhaseRun, Release, SignOff
 from releases.reading import logs
 
 MOST_LOG = 50_000
@@ -42,10 +43,19 @@ class RunAdmin(ReadOnlyAdmin):
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whoever sees the release sees what happened in it."""
-        release = obj
-        for step in self.release_path.split("__") if obj is not None else ():
-            release = getattr(release, step)
-        return sees_releases(request, release)
+        return sees_releases(request, None if obj is None else self.release_of_row(obj))
+
+    def release_of_row(self, row: Any) -> Release:
+        """The release a row belongs to."""
+        for step in self.release_path.split("__"):
+            row = getattr(row, step)
+        assert isinstance(row, Release)
+        return row
+
+    def events_of(self, obj: Any) -> QuerySet[Event]:
+        """The newest events about the row, out of its release's."""
+        about = Event.objects.filter(release_id=self.release_of_row(obj).pk)
+        return about.filter(subject_type=self.opts.model_name, subject_id=obj.pk).order_by("-id")[:MOST_EVENTS]
 
     @admin.display(description="inputs")
     def inputs_shown(self, row: Any) -> str:
@@ -72,10 +82,10 @@ class PhaseRunAdmin(RunAdmin):
     list_select_related = ("release",)
     search_fields = ("path", "name", "release__name")
     fields = (
-        "release", "path", "name", "owners", "shown_state", "error", "started_at", "finished_at", "inputs_shown",
+        "release", "path", "name", "owners", "state", "error", "started_at", "finished_at", "inputs_shown",
         "outputs_shown",
     )  # fmt: skip
-    readonly_fields = ("inputs_shown", "outputs_shown", "shown_state")
+    readonly_fields = ("inputs_shown", "outputs_shown")
 
 
 @admin.register(ActivityRun)
@@ -87,11 +97,11 @@ class ActivityRunAdmin(RunAdmin):
     list_select_related = ("release",)
     search_fields = ("path", "name", "release__name")
     fields = (
-        "release", "phase", "path", "name", "kind", "required", "shown_state", "attempt", "error", "reason",
+        "release", "phase", "path", "name", "kind", "required", "state", "attempt", "error", "reason",
         "opened_at", "started_at", "finished_at", "next_look_at", "deadline_at", "inputs_shown", "work_shown",
         "outputs_shown",
     )  # fmt: skip
-    readonly_fields = ("inputs_shown", "outputs_shown", "work_shown", "shown_state")
+    readonly_fields = ("inputs_shown", "outputs_shown", "work_shown")
 
     @admin.display(description="work")
     def work_shown(self, run: ActivityRun) -> str:
@@ -109,10 +119,10 @@ class AttemptAdmin(RunAdmin):
     list_select_related = ("activity_run__release",)
     search_fields = ("activity_run__path", "activity_run__release__name", "=reference")
     fields = (
-        "activity_run", "number", "shown_status", "error", "reference", "link", "looks", "started_at", "finished_at",
+        "activity_run", "number", "status", "error", "reference", "link", "looks", "started_at", "finished_at",
         "inputs_shown", "outputs_shown", "log_shown",
     )  # fmt: skip
-    readonly_fields = ("inputs_shown", "outputs_shown", "log_shown", "shown_status")
+    readonly_fields = ("inputs_shown", "outputs_shown", "log_shown")
 
     @display(description="status", ordering="status", label=COLOURS)
     def shown_status(self, attempt: Attempt) -> tuple[str, str]:
@@ -144,9 +154,9 @@ class SignOffAdmin(RunAdmin):
     list_select_related = ("activity_run__release",)
     search_fields = ("user_name", "comment", "activity_run__path", "activity_run__release__name")
     fields = (
-        "activity_run", "attempt", "user_name", "shown_decision", "comment", "at", "void_at", "digest", "signed_shown",
+        "activity_run", "attempt", "user_name", "decision", "comment", "at", "void_at", "digest", "signed_shown",
     )  # fmt: skip
-    readonly_fields = ("signed_shown", "shown_decision")
+    readonly_fields = ("signed_shown",)
 
     @display(description="decision", ordering="decision", label=COLOURS)
     def shown_decision(self, row: SignOff) -> tuple[str, str]:

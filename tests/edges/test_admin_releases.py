@@ -203,6 +203,8 @@ def test_runs_attempts_and_logs_are_shown_and_cannot_be_changed(desk: Desk) -> N
         assert desk.open(f"releases_{name}_changelist").status == 200
         assert desk.open(f"releases_{name}_change", row.pk).status == 200
         assert "_save" not in desk.source
+        assert desk.open(f"releases_{name}_history", row.pk).status == 200
+        desk.open(f"releases_{name}_change", row.pk)
         for answer in (
             desk.client.post(desk.address, {"state": "failed"}),
             desk.client.get(f"/admin/releases/{name}/add/"),
