@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ phases:
 """
 
 
-def scheduled(engine, given):
+def scheduled(engine: Any, given: dict[str, Any]) -> Release:
     """A release of ONE that is scheduled for an hour from Monday, nine o'clock."""
     template = start(ONE, inputs={"version": "1"})
     release = planning.create_release(
