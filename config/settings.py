@@ -111,9 +111,11 @@ DATABASES: dict[str, dict[str, Any]] = {
     }
 }
 
-# The machine's statements are prepared ones; behind a pooler that cannot keep them, set this to 0.
-DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = (
-    env.int("DATABASE_PREPARE_AFTER", default=5) or None
+# The machine's statements are prepared ones; behind a pooler that cannot keep them, set this to 0. Each is planned for
+# the tables as they are: a plan kept from when they were nearly empty would read them from end to end for ever.
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    prepare_threshold=env.int("DATABASE_PREPARE_AFTER", default=5) or None,
+    options="-c plan_cache_mode=force_custom_plan",
 )
 
 # Static files: hashed names, served by the web process itself.
