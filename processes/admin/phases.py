@@ -162,7 +162,7 @@ class ActivityForm(RowForm):
 
 def _title(row: PhaseActivity) -> str:
     """What a closed row shows: its name, and what it is."""
-    if row._state.adding:
+    if not row.slug:
         return ""
     what = row.activity or row.subprocess or next((key for key in SOURCES if key in row.body), "")
     return f"{row} \u00b7 {what}" if what else str(row)
@@ -245,6 +245,10 @@ class PhaseAdmin(ScopedAdmin):
     def may(self, request: HttpRequest, verb: str, obj: Any = None) -> bool:
         """What may be done to its process may be done to the phase; nothing without one."""
         return obj is not None and allowed(request.user, f"processes.{verb}_process", obj.process)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """There is no list of phases: on to the processes."""
+        return HttpResponseRedirect(reverse(f"{self.admin_site.name}:processes_process_changelist"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Phases are added on their process's page."""

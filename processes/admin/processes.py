@@ -97,7 +97,9 @@ class PhaseLineForm(RowForm):
             return
         own = self.instance.slug
         self.fields["depends_on"].suggest(one for one in self.siblings if one != own)  # type: ignore[attr-defined]
-        self.fields["owners"].widget.attrs["data-address"] = reverse("admin:processes_process_owners")
+        process = self.instance.process_id or ""
+        address = reverse("admin:processes_process_owners")
+        self.fields["owners"].widget.attrs["data-address"] = f"{address}?process={process}"
 
     def clean_position(self) -> int:
         """Behind all others when it was not moved."""
@@ -249,13 +251,16 @@ class ProcessAdmin(DraftAdmin):
         return [own, *super().get_urls()]
 
     def owners_view(self, request: HttpRequest) -> JsonResponse:
-        """Groups and people whose names hold `term`, as owners are written; for those who edit processes."""
+        """Roles, groups and people whose names hold `term`, as owners are written; for those who edit processes."""
         if not self.has_change_permission(request) and not self.has_add_permission(request):
             raise PermissionDenied
         term = request.GET.get("term", "").replace("\0", "").rpartition(":")[2]
         groups = Group.objects.filter(name__icontains=term).order_by("name").values_list("name", flat=True)
         people = User.objects.filter(is_active=True, username__icontains=term).order_by("username")
-        names = [f"group:{name}" for name in groups[:MOST_SUGGESTED]]
+        process = self.get_object(request, request.GET.get("process", ""))
+        roles = process.body.get("roles", {}) if process is not None else {}
+        names = [f"role:{name}" for name in roles if term in name]
+        names += [f"group:{name}" for name in groups[:MOST_SUGGESTED]]
         names += [f"user:{name}" for name in people.values_list("username", flat=True)[:MOST_SUGGESTED]]
         return JsonResponse({"results": [{"id": name, "text": name} for name in names]})
 

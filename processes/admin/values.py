@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.utils.html import escape
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
@@ -136,7 +137,7 @@ def field_of(box: Box, secrets: Collection[str], resources: Mapping[str, str]) -
     label = box.name.replace("_", " ").replace("-", " ").capitalize()
     about: dict[str, Any] = {
         "label": f"{label} *" if box.is_needed else label,
-        "help_text": box.hint,
+        "help_text": escape(box.hint),
         "required": False,
     }
     options = _options(box, secrets, resources)

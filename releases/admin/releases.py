@@ -20,7 +20,7 @@ from unfold.paginator import InfinitePaginator
 from config.admin.forms import FaultForm, faults_of
 from config.admin.guarded import GuardedAdmin
 from config.admin.scoped import MOST_EVENTS
-from config.errors import Fault, PilothouseError
+from config.errors import Fault, NotPermitted, PilothouseError
 from config.models import Event
 from config.permissions import visible
 from processes.admin.fields import YamlField
@@ -201,12 +201,12 @@ class ReleaseAdmin(GuardedAdmin):
     ) -> HttpResponse:
         """Asks first, with a box for a reason where one is kept; a POST does it."""
         release = self.found(request, object_id)
-        if verb not in self._verbs(request, release) and not sees_releases(request, release):
-            raise PermissionDenied
         faults: tuple[Fault, ...] = ()
         if request.method == "POST":
             try:
                 do(release, request.POST.get("reason", ""))
+            except NotPermitted as error:
+                raise PermissionDenied(error.message) from error
             except PilothouseError as error:
                 faults = faults_of(error)
             else:

@@ -413,5 +413,11 @@ def test_a_reader_sees_the_draft_and_changes_nothing(desk: Desk, stranger: User)
 def test_owners_are_suggested_to_those_who_edit_processes(desk: Desk, stranger: User) -> None:
     assert "group:qa" in desk.open("/admin/processes/process/owners/?term=q").source
     assert "user:author" in desk.open("/admin/processes/process/owners/?term=user:auth").source
-    assert desk.open("/admin/processes/process/owners/?term=%00").status == 200
+    assert desk.open("/admin/processes/process/owners/?term=%00&process=%00").status == 200
+    apply(None, "kind: Process\nid: led\nname: Led\nroles: {lead: {group: qa}}\nphases: []\n", now=NOW)
+    led = f"/admin/processes/process/owners/?process={process('led').pk}&term="
+    assert "role:lead" in desk.open(led).source
     assert Desk(staff(stranger)).open("/admin/processes/process/owners/?term=q").status == 403
+    for verb in ("view", "change"):
+        assign_perm(f"{verb}_process", stranger, process("odd"))
+    assert "role:lead" not in Desk(staff(stranger)).open(led).source

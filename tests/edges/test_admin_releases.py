@@ -171,7 +171,7 @@ def test_an_owner_sees_their_release_and_plans_nothing(desk: Desk, owner: User) 
     assert theirs.open("releases_release_change", release.pk).status == 200
     assert "_save" not in theirs.source
     assert theirs.open("releases_activityrun_change", ActivityRun.objects.get().pk).status == 200
-    theirs.open("releases_release_abort", release.pk).send({"reason": "Mine"})
+    assert theirs.open("releases_release_abort", release.pk).send({"reason": "Mine"}).status == 403
     release.refresh_from_db()
     assert release.state != "aborted"
     assert theirs.open("releases_release_add").status == 403

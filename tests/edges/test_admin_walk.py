@@ -18,7 +18,9 @@ from activities.models import Activity, ActivityRevision, Connection, Secret
 from activities.secrets import set_secret
 from config.models import ApiToken, Event
 from config.tokens import create_token
+from config.trail import record
 from processes.models import InputSet, Phase, Process, ProcessRevision, Resource
+from processes.services import apply
 from releases.models import ActivityRun, Artifact, Attempt, PhaseRun, Release, ReleaseGroup, SignOff
 from tests.builders import automated, start, work
 from tests.edges.desk import staff
@@ -176,6 +178,46 @@ def test_odd_ids_and_queries_are_no_500(things: dict[type, Any], admin: User) ->
             "?p=9",
         ):
             assert client.get(f"/admin/{at}{query}").status_code < 500, at + query
+
+
+def test_no_page_shows_what_people_typed_as_markup(things: dict[type, Any], admin: User) -> None:
+    mark = "<b onclick=x>bold</b>"
+    declared = f"{{type: string, description: '{mark}', default: '{mark}', pattern: '{mark}'}}"
+    text = f"""
+kind: Process
+id: marked
+name: "{mark}"
+description: "{mark}"
+inputs: {{x: {declared}}}
+phases:
+  - {{id: a, name: "{mark}", when: "{mark}", owners: ["group:{mark}"], activities: [{{id: b, name: "{mark}", wait: 1h}}]}}
+---
+kind: InputSet
+id: marked
+name: "{mark}"
+process: marked
+values: {{inputs: {{x: "{mark}"}}}}
+"""
+    apply(None, text, now=NOW)
+    marked = Process.objects.get(slug="marked")
+    release = Release.objects.create(process=marked, name=mark, created_at=NOW, reason=mark, description=mark)
+    record(admin, "process.changed", marked, before={"x": mark}, after={"x": mark}, reason=mark)
+    things = {
+        **things,
+        Process: marked,
+        Phase: marked.phases.get(),
+        InputSet: InputSet.objects.get(slug="marked"),
+        Release: release,
+        Event: Event.objects.latest("pk"),
+    }
+    client = Client()
+    client.force_login(admin)
+    for _, at in walk(things, admin):
+        if "/export/" not in at:
+            assert b"<b onclick" not in b"".join(client.get(at, follow=True)), at  # type: ignore[arg-type]
+    for at in (f"processes/process/{marked.pk}/text/", f"processes/phase/{marked.phases.get().pk}/change/"):
+        answer = client.post(f"/admin/{at}", {"text": f"{mark}: [", "name": mark, "slug": mark})
+        assert b"<b onclick" not in answer.content, at
 
 
 def test_an_author_of_one_process_sees_that_one_only(things: dict[type, Any], stranger: User) -> None:
