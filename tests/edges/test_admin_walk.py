@@ -190,7 +190,7 @@ name: "{mark}"
 description: "{mark}"
 inputs: {{x: {declared}}}
 phases:
-  - {{id: a, name: "{mark}", when: "{mark}", owners: ["group:{mark}"], activities: [{{id: b, name: "{mark}", wait: 1h}}]}}
+  - {{id: a, name: "{mark}", when: "{mark}", activities: [{{id: b, name: "{mark}", wait: 1h}}]}}
 ---
 kind: InputSet
 id: marked
@@ -214,7 +214,7 @@ values: {{inputs: {{x: "{mark}"}}}}
     client.force_login(admin)
     for _, at in walk(things, admin):
         if "/export/" not in at:
-            assert b"<b onclick" not in b"".join(client.get(at, follow=True)), at  # type: ignore[arg-type]
+            assert b"<b onclick" not in b"".join(client.get(at, follow=True)), at
     for at in (f"processes/process/{marked.pk}/text/", f"processes/phase/{marked.phases.get().pk}/change/"):
         answer = client.post(f"/admin/{at}", {"text": f"{mark}: [", "name": mark, "slug": mark})
         assert b"<b onclick" not in answer.content, at
