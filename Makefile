@@ -19,6 +19,9 @@ run: $(VENV)/.runs  ## Starts everything and shows the first release; PORT=8001 
 test: $(VENV)/.develops chromium  ## Runs every test on a real PostgreSQL, broker and browser; ARGS="-k word" chooses
 	@$(BIN)/python -m pytest $(ARGS)
 
+crash: $(VENV)/.develops  ## Kills whatever can be killed at random moments, for minutes; CRASH_RELEASES=100 says how long
+	@$(BIN)/python -m pytest -m crash -rP tests/system $(ARGS)
+
 lint: $(VENV)/.develops  ## Style and format
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .

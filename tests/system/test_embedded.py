@@ -89,9 +89,7 @@ def test_pid_files_that_a_crash_left_do_not_hinder_a_start(place: State) -> None
 def test_data_of_another_major_version_is_refused_with_a_sentence(place: State) -> None:
     Hold(place).release()
     (place.path / "postgres" / "PG_VERSION").write_text("12\n")
-    with pytest.raises(
-        SetUpFailed, match=r"was made by PostgreSQL 12, this is \d+: dump it there"
-    ):
+    with pytest.raises(SetUpFailed, match=r"was made by PostgreSQL 12, this is \d+: dump it there"):
         Hold(place)
     assert not processes_of(place.path)
 
