@@ -41,7 +41,7 @@ def scheduled(engine: Any, given: dict[str, Any]) -> Release:
 
 
 @pytest.fixture
-def sent(monkeypatch) -> list[int]:
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The releases the tick has sent to the workers."""
     begun: list[int] = []
     monkeypatch.setattr("releases.queue.send_begins", begun.extend)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.utils import timezone
-from pytest_django.fixtures import SettingsWrapper
 
 from config.demo import play, welcome
 from config.permissions import allowed
@@ -51,7 +52,7 @@ def test_a_first_release_that_somebody_paused_is_left_to_them() -> None:
     assert play.is_complete()
 
 
-def test_commands_must_be_allowed_and_the_people_there(settings: SettingsWrapper) -> None:
+def test_commands_must_be_allowed_and_the_people_there(settings: Any) -> None:
     make_people()
     assert play.why_not() == ""
     User.objects.filter(username="quinn").update(is_active=False)

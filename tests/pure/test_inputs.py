@@ -6,11 +6,12 @@ from typing import Any
 import jsonschema
 import pytest
 
+from activities.canonical import secret_names
 from config.errors import Fault, InvalidInput
 from processes.catalogue import DocumentCatalogue
 from processes.expansion import expand
 from processes.inputs import coerce_text, json_schema, resolve, settle, typed, validate
-from processes.inputs_completeness import completeness, secret_names, values_at
+from processes.inputs_completeness import completeness, values_at
 from tests.pure.documents import catalogue, example, process
 
 DECLARED: dict[str, dict[str, Any]] = {
