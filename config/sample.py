@@ -24,7 +24,8 @@ EVERYBODY = (
 PERMISSIONS: dict[str, tuple[str, ...]] = {
     "release-managers": (
         "start_process", "operate_process", "add_inputset", "change_inputset", "add_releasegroup",
-        "change_releasegroup", "operate_releasegroup", "add_freeze", "change_freeze", "view_event",
+        "change_releasegroup", "operate_releasegroup", "add_freeze", "change_freeze", "view_event", "view_secret",
+        "use_secret",
     ),
     "development": (
         "add_process", "change_process", "publish_process", "add_activity", "change_activity", "publish_activity",

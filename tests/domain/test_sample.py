@@ -89,6 +89,7 @@ def test_the_sample_people_may_do_their_work_and_no_more() -> None:
     assert allowed(dev, "processes.publish_process")
     assert not allowed(quinn, "processes.start_process")
     assert all(allowed(person, "processes.view_process") for person in (mara, dev, quinn))
+    assert allowed(mara, "activities.use_secret")
     assert not allowed(quinn, "activities.view_secret")
 
 
