@@ -6,10 +6,13 @@ it to `jsonb` in the query that needs to (`searchable`).
 
 from __future__ import annotations
 
+from functools import partial
+from json import dumps
 from typing import Any
 
 from django.db import models
 from django.db.models.functions import Cast
+from psycopg.types.json import Json, Jsonb
 
 
 class DocumentField(models.JSONField):
@@ -18,6 +21,11 @@ class DocumentField(models.JSONField):
     def db_type(self, connection: Any) -> str:  # noqa: ARG002 - Django's signature
         """Return the column's type."""
         return "json"
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        """Return the value as `json`: Django sends `jsonb`, which is sorted before it arrives."""
+        sent = super().get_db_prep_value(value, connection, prepared)
+        return Json(sent.obj, partial(dumps, cls=self.encoder)) if isinstance(sent, Jsonb) else sent
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         """Return the value; psycopg has read `json` already."""
