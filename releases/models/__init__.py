@@ -7,6 +7,15 @@ from releases.models.blueprint import (
     ReleaseGroupUserPermission,
     Snapshot,
 )
+from releases.models.calendars import (
+    Booking,
+    BreakGlass,
+    Feed,
+    FreezeException,
+    FreezeWindow,
+    Holiday,
+    HolidayCalendar,
+)
 from releases.models.people import Artifact, Comment, Evidence, SignOff, TaskRun
 from releases.models.release import (
     Participant,
@@ -22,9 +31,16 @@ __all__ = [
     "Artifact",
     "Attempt",
     "AttemptLog",
+    "Booking",
+    "BreakGlass",
     "Comment",
     "Evidence",
+    "Feed",
     "Freeze",
+    "FreezeException",
+    "FreezeWindow",
+    "Holiday",
+    "HolidayCalendar",
     "Participant",
     "PhaseRun",
     "Release",

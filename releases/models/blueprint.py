@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pgtrigger
 from django.db import models
+from django.db.models import Q
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from activities.fields import DocumentField
@@ -25,25 +26,39 @@ class ReleaseGroup(models.Model):
     input_set = models.ForeignKey(InputSet, models.PROTECT, null=True, blank=True, related_name="release_groups")
     body = DocumentField(default=dict, blank=True)
     version = models.PositiveIntegerField(default=1)
+    planned_until = models.DateTimeField(null=True, blank=True, help_text="Occurrences before this have releases.")
+    next_plan_at = models.DateTimeField(null=True, blank=True, help_text="When the tick plans further ahead.")
 
     class Meta:
         ordering = ["slug"]
         permissions = [("operate_releasegroup", "Can pause, abort and decide in releases of group")]
+        indexes = [
+            models.Index(fields=["next_plan_at"], name="group_plan", condition=Q(next_plan_at__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return self.name
 
 
 class Freeze(models.Model):
-    """A window in which releases or activities in its scope may not start. `body` holds scope, window, in_flight."""
+    """A window in which releases or activities in its scope may not start. `body` holds scope, window, in_flight.
+
+    Its windows are rows (FreezeWindow), those of a recurring one up to `planned_until`.
+    """
 
     slug = models.CharField("id", max_length=64, unique=True, validators=[slug_validator])
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)
     body = DocumentField(default=dict, blank=True)
+    version = models.PositiveIntegerField(default=1)
+    planned_until = models.DateTimeField(null=True, blank=True, help_text="Its windows before this have rows.")
+    next_plan_at = models.DateTimeField(null=True, blank=True, help_text="When the tick plans further ahead.")
 
     class Meta:
         ordering = ["slug"]
+        indexes = [
+            models.Index(fields=["next_plan_at"], name="freeze_plan", condition=Q(next_plan_at__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -22,6 +22,8 @@ class TaskRun(models.Model):
     groups = ArrayField(models.CharField(max_length=200), default=list)
     required = models.BooleanField(default=True)
     expected_seconds = models.FloatField(null=True)
+    opens_at = models.DateTimeField(null=True, help_text="When it should begin; never changes anything.")
+    due_at = models.DateTimeField(null=True, help_text="When it should be done; never changes anything.")
     done_at = models.DateTimeField(null=True)
     done_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     done_by_name = models.CharField(max_length=150, blank=True)

@@ -36,9 +36,13 @@ class Release(models.Model):
     values = models.JSONField(default=dict, blank=True, help_text="Given values of phases and activities, by path.")
     outputs = models.JSONField(default=dict, blank=True)
     occurs_at = models.DateTimeField(null=True, blank=True, help_text="The moment of the group's cadence it is for.")
+    sequence = models.PositiveIntegerField(null=True, blank=True, help_text="Its number among its group's occurrences.")
+    touched_at = models.DateTimeField(null=True, blank=True, help_text="When a person last changed what was planned.")
     planned_start_at = models.DateTimeField(null=True, blank=True)
     planned_end_at = models.DateTimeField(null=True, blank=True)
     next_try_at = models.DateTimeField(null=True, blank=True, help_text="When the tick tries to start it (again).")
+    check_at = models.DateTimeField(null=True, blank=True, help_text="When the tick looks at what would stop it.")
+    findings = models.JSONField(default=list, blank=True, help_text="What would stop it, as last looked at.")
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
@@ -51,9 +55,15 @@ class Release(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        permissions = [("operate_release", "Can pause, abort and decide in release")]
+        permissions = [
+            ("operate_release", "Can pause, abort and decide in release"),
+            ("break_glass_release", "Can start release in spite of what stops it"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["group", "occurs_at"], name="occurrence_once_per_group"),
+            models.UniqueConstraint(
+                fields=["group", "sequence"], name="sequence_once_per_group", deferrable=models.Deferrable.DEFERRED
+            ),
             models.CheckConstraint(
                 condition=Q(finished_at__isnull=False, state__in=sorted(RELEASE_SETTLED))
                 | (Q(finished_at__isnull=True) & ~Q(state__in=sorted(RELEASE_SETTLED))),
@@ -66,6 +76,9 @@ class Release(models.Model):
         ]
         indexes = [
             models.Index(fields=["next_try_at"], name="release_due", condition=Q(state="scheduled")),
+            models.Index(fields=["check_at"], name="release_check", condition=Q(check_at__isnull=False)),
+            models.Index(fields=["group", "planned_start_at"], name="release_of_group"),
+            models.Index(fields=["planned_start_at", "planned_end_at"], name="release_planned"),
             models.Index(fields=["state", "-id"], name="release_by_state"),
         ]
 

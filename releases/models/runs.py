@@ -37,6 +37,10 @@ class PhaseRun(models.Model):
     sources = models.JSONField(default=dict)
     outputs = models.JSONField(default=dict)
     error = models.TextField(blank=True)
+    opens_at = models.DateTimeField(null=True, help_text="It does not open before.")
+    due_at = models.DateTimeField(null=True, help_text="When it should be over; never changes its state.")
+    held_until = models.DateTimeField(null=True, help_text="When it may open, as last looked at.")
+    held_by = models.JSONField(null=True, help_text="What keeps it from opening until then.")
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
@@ -47,7 +51,10 @@ class PhaseRun(models.Model):
             models.UniqueConstraint(fields=["release", "node", "items"], name="phase_run_once"),
             models.CheckConstraint(condition=finished_when(PHASE_SETTLED), name="phase_run_finished_when_settled"),
         ]
-        indexes = [models.Index(fields=["parent"], name="phase_run_inside", condition=Q(parent__isnull=False))]
+        indexes = [
+            models.Index(fields=["parent"], name="phase_run_inside", condition=Q(parent__isnull=False)),
+            models.Index(fields=["held_until"], name="phase_run_held", condition=Q(held_until__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -85,6 +92,10 @@ class ActivityRun(models.Model):
     reason = models.TextField(blank=True, help_text="Why a person ignored, failed or retried it.")
     next_look_at = models.DateTimeField(null=True)
     deadline_at = models.DateTimeField(null=True, help_text="When it times out.")
+    opens_at = models.DateTimeField(null=True, help_text="It does not open before.")
+    due_at = models.DateTimeField(null=True, help_text="When it should be over; never changes its state.")
+    held_until = models.DateTimeField(null=True, help_text="When it may open, as last looked at.")
+    held_by = models.JSONField(null=True, help_text="What keeps it from opening until then.")
     opened_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -100,6 +111,7 @@ class ActivityRun(models.Model):
         ]
         indexes = [
             models.Index(fields=["next_look_at"], name="activity_look", condition=Q(next_look_at__isnull=False)),
+            models.Index(fields=["held_until"], name="activity_run_held", condition=Q(held_until__isnull=False)),
             models.Index(fields=["parent"], name="activity_run_item", condition=Q(parent__isnull=False)),
         ]
 

@@ -1,0 +1,36 @@
+"""What stands in a release's way, said the same way by the start, the preflight and "why blocked". Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that would stop a release (`stops`) or disturb it: a stable code, words, how to mend it.
+
+    `until` is when it passes by itself, if that is known; `who` names those who can mend it (`group:qa`, `user:ann`);
+    `path` the input, activity or release it is about.
+    """
+
+    code: str
+    message: str
+    cure: str = ""
+    stops: bool = True
+    path: str = ""
+    until: datetime | None = None
+    who: tuple[str, ...] = field(default=())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as it is stored and answered."""
+        return {
+            "code": self.code,
+            "stops": self.stops,
+            "message": self.message,
+            "cure": self.cure,
+            "path": self.path,
+            "until": None if self.until is None else self.until.isoformat(),
+            "who": list(self.who),
+        }
