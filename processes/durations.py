@@ -61,6 +61,19 @@ def to_text(length: timedelta) -> str:
     return sign + ("".join(parts) or "0s")
 
 
+def split(value: object) -> tuple[int, timedelta]:
+    """The same length as whole days on the clock (from weeks and days) and the exact rest (RFC 5545, 3.3.6).
+
+    `2d` are two days on the clock, whatever daylight saving does meanwhile; `48h` are exactly so many hours.
+    """
+    whole = parse(value)
+    if not isinstance(value, str):
+        return 0, whole
+    nominal = sum(float(count) * _UNITS[unit] for count, unit in _PART.findall(value) if unit in "wd")
+    days = int(nominal // _UNITS["d"])
+    return days, whole - timedelta(days=days)
+
+
 def _from_text(text: str) -> timedelta:
     if not _WHOLE.fullmatch(text):
         raise InvalidInput([Fault("", f"'{text[:60]}' is not a duration.", CURE)])
