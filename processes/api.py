@@ -283,7 +283,7 @@ class ResourceOut(serializers.ModelSerializer[Resource]):
 
     class Meta:
         model = Resource
-        fields: ClassVar[tuple[str, ...]] = ("id", "name", "type", "description")
+        fields: ClassVar[tuple[str, ...]] = ("id", "name", "type", "exclusive", "description")
         read_only_fields = fields
 
 
@@ -301,6 +301,7 @@ class ResourceFilter(ProcessFilter):
     """Which resources."""
 
     type = django_filters.ChoiceFilter(choices=Resource.Type.choices, label="service or environment.")
+    exclusive = django_filters.BooleanFilter(label="Whether only one running release at a time may use it.")
 
     class Meta:
         model = Resource

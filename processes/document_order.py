@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 ORDER = (
-    "kind", "id", "name", "description", "color", "type", "provider", "address", "activity", "subprocess",
+    "kind", "id", "name", "description", "color", "type", "exclusive", "provider", "address", "activity", "subprocess",
     "process", "input_set", "version", "release_name", "owners", "tags", "depends_on", "needs", "after", "when",
     "required", "for_each", "parallel", "inputs", "outputs", "roles", "resources", "fail_fast", "with",
     "automated", "manual", "wait", "signal", "phases", "activities", "connection", "pipeline", "command",

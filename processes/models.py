@@ -27,6 +27,7 @@ class Resource(models.Model):
     name = models.CharField(max_length=200)
     type = models.CharField(max_length=20, choices=Type.choices)
     description = models.TextField(blank=True)
+    exclusive = models.BooleanField(default=False, help_text="Only one running release at a time may use it.")
 
     class Meta:
         ordering = ["slug"]

@@ -120,7 +120,7 @@ KINDS: dict[str, Schema] = {
         required=("provider",),
         later={"address": "Put it under 'settings'."},
     ),
-    "Resource": _document({"type": {"enum": ["service", "environment"]}}, required=("type",)),
+    "Resource": _document({"type": {"enum": ["service", "environment"]}, "exclusive": BOOLEAN}, required=("type",)),
     "Activity": _document({"type": {"enum": ["automated", "manual", "signal", "wait"]}, **DEFINITION}, ("type",)),
     "Process": _document(
         {

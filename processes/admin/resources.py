@@ -12,7 +12,7 @@ from activities.admin import UsedBy, require_new
 from config.admin.forms import FaultForm
 from config.admin.scoped import ScopedAdmin
 from processes.models import Resource
-from processes.services import apply_resource, delete_resource, used_by
+from processes.services import apply_resource, delete_resource, export_resource, used_by
 
 
 class ResourceForm(FaultForm):
@@ -20,7 +20,7 @@ class ResourceForm(FaultForm):
 
     class Meta:
         model = Resource
-        fields = ("slug", "name", "type", "description")
+        fields = ("slug", "name", "type", "exclusive", "description")
 
     places = {"id": "slug"}
 
@@ -30,8 +30,8 @@ class ResourceAdmin(UsedBy, ScopedAdmin):
     """Services and environments."""
 
     form = ResourceForm
-    list_display = ("name", "slug", "type")
-    list_filter = ("type",)
+    list_display = ("name", "slug", "type", "exclusive")
+    list_filter = ("type", "exclusive")
     search_fields = ("slug", "name", "description")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -44,10 +44,7 @@ class ResourceAdmin(UsedBy, ScopedAdmin):
 
     def store(self, request: HttpRequest, obj: Any, form: Any, *, change: bool, now: datetime) -> Resource:
         """Applies the resource's document."""
-        document = {"kind": "Resource", "id": obj.slug, "name": obj.name, "type": obj.type}
-        if obj.description:
-            document["description"] = obj.description
-        require_new(change, apply_resource(request.user, document, now=now), obj.slug)
+        require_new(change, apply_resource(request.user, export_resource(obj), now=now), obj.slug)
         return Resource.objects.get(slug=obj.slug)
 
     def remove(self, request: HttpRequest, obj: Any, *, now: datetime) -> None:

@@ -102,7 +102,7 @@ def apply_resource(actor: Actor, document: Document, *, now: datetime) -> str:
     before = export_resource(found) if found else None
     resource = found or Resource(slug=document["id"])
     resource.name, resource.type = document["name"], document["type"]
-    resource.description = document.get("description", "")
+    resource.description, resource.exclusive = document.get("description", ""), document.get("exclusive", False)
     after = export_resource(resource)
     if before == after:
         return kinds.UNCHANGED
@@ -113,5 +113,7 @@ def apply_resource(actor: Actor, document: Document, *, now: datetime) -> str:
 
 def export_resource(resource: Resource) -> dict[str, Any]:
     """The resource's document."""
-    document = {"kind": "Resource", "id": resource.slug, "name": resource.name, "type": resource.type}
-    return {**document, "description": resource.description} if resource.description else document
+    document: dict[str, Any] = {"kind": "Resource", "id": resource.slug, "name": resource.name, "type": resource.type}
+    if resource.description:
+        document["description"] = resource.description
+    return {**document, "exclusive": True} if resource.exclusive else document
