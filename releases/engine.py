@@ -30,13 +30,15 @@ LONGEST_DELAY = 365 * 86400.0
 
 
 class Known(NamedTuple):
-    """What is known of a run: its state, whether it ever opened, how many items it has (an open `for_each`), and
-    whether it is less than clean (`partial` of the move that brought it here)."""
+    """What is known of a run: its state, whether it ever opened, how many items it has (an open `for_each`), whether
+    it is less than clean (`partial` of the move that brought it here), and whether something outside the tree keeps it
+    from opening (`held`: a moment that has not come, a freeze)."""
 
     state: str
     opened: bool = False
     count: int = 0  # type: ignore[assignment]  # a tuple's own count() is of no use here
     partial: bool = False
+    held: bool = False
 
 
 class Tally(NamedTuple):
@@ -190,7 +192,7 @@ def _consider(picture: Picture, key: Key, moves: dict[Key, Move]) -> None:
     if verdict == "never":
         optional = all(_optional(picture, need) for need in tree.needs(key) if picture.runs[need].state not in DONE)
         moves[key] = Move(key, "aborted", partial=optional, why=why)
-    elif verdict == "ready" and picture.starts and _has_room(picture, key, moves):
+    elif verdict == "ready" and picture.starts and not known.held and _has_room(picture, key, moves):
         moves[key] = Move(key, OPEN)
 
 

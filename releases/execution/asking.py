@@ -31,6 +31,8 @@ def open_manual(locked: Locked, run: Run, work: dict[str, Any], *, attempt: int)
             groups=_names(task["groups"]) or owners,
             required=task["required"],
             expected_seconds=_seconds(task["expected_duration"]),
+            opens_at=locked.dates.moment(task.get("opens"), locked.now) if task.get("opens") else None,
+            due_at=locked.dates.moment(task.get("due"), locked.now) if task.get("due") else None,
         )
         for position, task in enumerate(work.get("tasks") or [])
     ]

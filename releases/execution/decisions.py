@@ -12,6 +12,7 @@ from config.trail import Actor
 from processes import inputs as typed_inputs
 from releases import engine
 from releases.execution.advance import advance
+from releases.execution.freezing import require_thawed
 from releases.execution.locked import Locked, Run, lock_release
 from releases.execution.opening import open_run
 from releases.execution.planting import plant_below
@@ -43,6 +44,7 @@ def retry(
         before = ActivityRun.objects.values_list("changed_inputs", flat=True).get(pk=run.id)
         locked.changed_inputs[run.key] = {**before, **changed}
         _expect_to_go_on(locked, run)
+        require_thawed(locked, run)
         if run.node.is_container:
             put_back(locked, _inside(locked, run.key))
         locked.move(run, "queued", verb="activity.retried", reason=reason, error="")

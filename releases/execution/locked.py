@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from django.db import transaction
@@ -21,23 +21,28 @@ from config.trail import Actor, actor_name, record, request_id
 from releases import engine, queue, states
 from releases.engine import Known, Picture, Tally
 from releases.execution import rows
+from releases.execution.dates import Dates, dates_of
 from releases.execution.snapshots import tree_of
-from releases.models import Attempt, Release
-from releases.states import SETTLED
+from releases.models import Attempt, Booking, Release
+from releases.states import RELEASE_SETTLED, SETTLED
 from releases.tree import ROOT, Key, Node, Tree
 
-_LOCK = "SELECT state, snapshot_id FROM releases_release WHERE id = %s FOR NO KEY UPDATE"
+_LOCK = """
+    SELECT state, snapshot_id, EXISTS (SELECT 1 FROM releases_freezewindow
+                                        WHERE starts_at <= %(now)s AND (ends_at IS NULL OR ends_at > %(now)s))
+      FROM releases_release WHERE id = %(release)s FOR NO KEY UPDATE"""
 _TABLES = {"phase": "releases_phaserun", "activity": "releases_activityrun"}
 
 
 class Run:
     """One loaded run: what the engine knows of it, and its row's id."""
 
-    __slots__ = ("attempt", "count", "id", "key", "node", "opened", "partial", "state", "tries")
+    __slots__ = ("attempt", "count", "held", "id", "key", "node", "opened", "partial", "state", "tries")
 
     def __init__(self, key: Key, node: Node, row: rows.RunRow) -> None:
         self.key, self.node, self.id, self.partial = key, node, row.id, bool(row.partial)
         self.state, self.opened, self.count, self.attempt, self.tries = row[3:8]
+        self.held = row.held
 
     @property
     def what(self) -> str:
@@ -50,10 +55,16 @@ class Run:
 
 
 class Locked:
-    """The release `id`, locked in the current transaction. Make one with `lock_release`."""
+    """The release `id`, locked in the current transaction. Make one with `lock_release`.
 
-    def __init__(self, release_id: int, state: str, tree: Tree, now: datetime, actor: Actor) -> None:
+    `is_frozen` is whether any freeze is open now; whether it concerns this release is asked only then.
+    """
+
+    def __init__(
+        self, release_id: int, state: str, tree: Tree, now: datetime, actor: Actor, *, is_frozen: bool = False
+    ) -> None:
         self.id, self.state, self.tree, self.now, self.actor = release_id, state, tree, now, actor
+        self.is_frozen = is_frozen
         self.runs: dict[Key, Run] = {}
         self.to_start: list[Run] = []
         self.to_cancel: list[Run] = []
@@ -63,6 +74,7 @@ class Locked:
         self._events: list[rows.EventRow] = []
         self._begun: list[Run] = []
         self._later: list[tuple[str, list[Any]]] = []
+        self._held_before: dict[Key, Any] = {}
         self._tallies: dict[Key, Tally] = {}
         self._stored: dict[Key, str] = {}
         self._stale = False
@@ -73,6 +85,11 @@ class Locked:
         if self._facts is None:
             self._facts = rows.load_facts(self.id)
         return self._facts
+
+    @cached_property
+    def dates(self) -> Dates:
+        """What `opens` and `due` are counted from."""
+        return dates_of(self.id)
 
     # Reading ----------------------------------------------------------------------------------------------------------
     def load(self, keys: Iterable[Key], tallies: Iterable[Key] = ()) -> None:
@@ -130,7 +147,7 @@ class Locked:
 
     def known(self) -> dict[Key, Known]:
         """Return what the engine may know: every loaded run and the release itself as the root."""
-        known = {run.key: Known(run.state, run.opened, run.count, run.partial) for run in self.runs.values()}
+        known = {run.key: Known(run.state, run.opened, run.count, run.partial, run.held) for run in self.runs.values()}
         known[ROOT] = Known("running" if self.state == "paused" else self.state, opened=True)
         return known
 
@@ -151,6 +168,9 @@ class Locked:
                 columns.setdefault("next_look_at", None)
         elif run.state in SETTLED:
             columns["finished_at"] = None
+        if run.held and to != "pending":
+            run.held = False
+            columns.update(held_until=None, held_by=None)
         before = run.state
         self._count(run, to, partial=bool(columns.get("partial")))
         for name in ("attempt", "tries"):
@@ -191,6 +211,19 @@ class Locked:
         """Write columns of a run's row that are not its state."""
         self._changes[run.what].setdefault(run.id, {}).update(columns)
 
+    def hold(self, run: Run, until: datetime, why: dict[str, Any]) -> None:
+        """Keep a pending run from opening until a moment, with an event unless it was held for just that before."""
+        run.held = True
+        self.change(run, held_until=until, held_by=why)
+        if self._held_before.get(run.key) != why:
+            self.event(run, f"{run.what}.held", after=why)
+
+    def release_hold(self, run: Run, why: Any) -> None:
+        """Let a held run open again; `why` is what it was held by."""
+        run.held = False
+        self._held_before[run.key] = why
+        self.change(run, held_until=None, held_by=None)
+
     def event(self, run: Run, verb: str, before: Any = None, after: Any = None, reason: str = "") -> None:
         """Write an event about a run."""
         self._events.append(
@@ -221,6 +254,9 @@ class Locked:
         self.flush()
         release = Release.objects.filter(pk=self.id)
         release.update(state=to, **columns)
+        if to in RELEASE_SETTLED:
+            Booking.objects.filter(release=self.id).delete()
+            transaction.on_commit(partial(_wake_next, self.id, self.now))
         event_verb = verb or f"release.{'started' if to == 'running' else to}"
         record(
             self.actor,
@@ -282,6 +318,12 @@ class Locked:
         )
 
 
+def _wake_next(release_id: int, now: datetime) -> None:
+    """Have what waits in the group of a release that is over tried at once: a hint, since it is tried again anyway."""
+    waiting = Release.objects.filter(group__releases=release_id, state="scheduled", planned_start_at__lte=now)
+    waiting.filter(next_try_at__gt=now).update(next_try_at=now)
+
+
 def _shift(tally: Tally, before: Tally, after: Tally) -> Tally:
     return Tally(*(was - old + new for was, old, new in zip(tally, before, after, strict=True)))
 
@@ -298,11 +340,11 @@ def lock_release(release_id: int, *, now: datetime, actor: Actor = None) -> Iter
     """
     with transaction.atomic():
         with rows.together():
-            cursor = rows.execute(_LOCK, [release_id])
+            cursor = rows.execute(_LOCK, {"release": release_id, "now": now})
         found = cursor.fetchone()
         if found is None or found[1] is None:
             raise NotFound("There is no such release, or it has not started yet.")
-        locked = Locked(release_id, found[0], tree_of(found[1]), now, actor)
+        locked = Locked(release_id, found[0], tree_of(found[1]), now, actor, is_frozen=found[2])
         yield locked
         locked.cancel_remote()
         locked.flush()

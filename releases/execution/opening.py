@@ -20,6 +20,7 @@ from processes import inputs as typed_inputs
 from releases import engine
 from releases.execution import rows
 from releases.execution.asking import open_manual
+from releases.execution.freezing import keep
 from releases.execution.locked import Locked, Run
 from releases.execution.planting import plant_items
 from releases.execution.rewinding import put_back
@@ -37,6 +38,8 @@ def open_run(locked: Locked, run: Run) -> None:
     try:
         if not run.opened and not _condition(locked, run):
             locked.move(run, "skipped", reason="its condition is false")
+            return
+        if run.state == "pending" and keep(locked, run):
             return
         _OPENERS[run.node.kind](locked, run)
     except ExpressionFailed as error:
@@ -105,7 +108,15 @@ def _opened(locked: Locked, run: Run) -> dict[str, Any]:
         "started_at": None,
         "next_look_at": None,
         "deadline_at": None,
+        **due_columns(locked, run),
     }
+
+
+def due_columns(locked: Locked, run: Run) -> dict[str, Any]:
+    """Return when a run that opens now is due, if that counts from its opening."""
+    due = run.node.doc.get("due")
+    moment = locked.dates.moment(due, locked.now) if due else None
+    return {} if moment is None else {"due_at": moment}
 
 
 def _activity_scope(run: Run, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,7 +132,8 @@ def _timeout(locked: Locked, run: Run, activity: Mapping[str, Any]) -> float | N
 
 def _open_phase(locked: Locked, run: Run) -> None:
     inputs, sources = resolve_inputs(locked, run, {})
-    locked.move(run, "running", inputs=inputs, sources=sources, outputs={}, error="", started_at=locked.now)
+    due = due_columns(locked, run)
+    locked.move(run, "running", inputs=inputs, sources=sources, outputs={}, error="", started_at=locked.now, **due)
 
 
 def _open_automated(locked: Locked, run: Run) -> None:

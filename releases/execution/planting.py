@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from releases.execution import rows
@@ -52,7 +52,17 @@ def _plant(locked: Locked, keys: Sequence[Key], items: dict[Key, Any]) -> None:
     ActivityRun.objects.bulk_create(activity_rows)
     made: list[PhaseRun | ActivityRun] = [*phase_rows, *activity_rows]
     locked.know(
-        rows.RunRow(row.pk, row.node, row.items, "pending", opened=False, item_count=0, attempt=0, tries=0)
+        rows.RunRow(
+            row.pk,
+            row.node,
+            row.items,
+            "pending",
+            opened=False,
+            item_count=0,
+            attempt=0,
+            tries=0,
+            held=row.held_until is not None,
+        )
         for row in made
     )
 
@@ -74,6 +84,7 @@ def _phase_run(locked: Locked, key: Key, ids: dict[Key, int]) -> PhaseRun:
         slug=doc["id"],
         name=doc["name"],
         owners=doc["owners"],
+        **_dated(locked, doc),
     )
 
 
@@ -94,4 +105,9 @@ def _activity_run(locked: Locked, key: Key, ids: dict[Key, int], item: Any) -> A
         kind=node.kind,
         required=node.required,
         item=item,
+        **_dated(locked, node.doc),
     )
+
+
+def _dated(locked: Locked, doc: Mapping[str, Any]) -> dict[str, Any]:
+    return locked.dates.columns(doc, locked.now) if doc.get("opens") or doc.get("due") else {}

@@ -36,6 +36,9 @@ COLUMNS = {
     "reason": "text",
     "next_look_at": "timestamptz",
     "deadline_at": "timestamptz",
+    "due_at": "timestamptz",
+    "held_until": "timestamptz",
+    "held_by": "jsonb",
     "opened_at": "timestamptz",
     "started_at": "timestamptz",
     "finished_at": "timestamptz",
@@ -55,7 +58,7 @@ _TALLIES = {
     "process": f"SELECT {_PHASE_TALLY} FROM releases_phaserun p WHERE p.release_id = %s AND p.parent_id IS NULL",
 }
 _TALLIES_OF_PHASES = f"""
-    SELECT p.id, p.node, p.items, 'tally', false, {_ACTIVITY_TALLY}
+    SELECT p.id, p.node, p.items, 'tally', false, {_ACTIVITY_TALLY}, false
       FROM releases_phaserun p JOIN releases_activityrun a ON a.phase_id = p.id AND a.parent_id IS NULL
      WHERE p.release_id = %s AND p.node = ANY(%s::int[]) AND p.items = ANY(%s::text[]) GROUP BY p.id"""
 
@@ -72,13 +75,15 @@ class RunRow(NamedTuple):
     attempt: int
     tries: int
     partial: int = 0
+    held: bool = False
 
 
 _ACTIVITY_RUNS = """
-    SELECT id, node, items, state, opened_at IS NOT NULL, item_count, attempt, tries, partial::int
+    SELECT id, node, items, state, opened_at IS NOT NULL, item_count, attempt, tries, partial::int,
+           held_until IS NOT NULL
       FROM releases_activityrun WHERE release_id = %s"""
 _PHASE_RUNS = """
-    SELECT id, node, items, state, started_at IS NOT NULL, 0, 0, 0, 0
+    SELECT id, node, items, state, started_at IS NOT NULL, 0, 0, 0, 0, held_until IS NOT NULL
       FROM releases_phaserun WHERE release_id = %s"""
 _THESE = " AND node = ANY(%s::int[]) AND items = ANY(%s::text[])"
 
@@ -138,7 +143,7 @@ def load(release_id: int, activities: Sequence[Key], phases: Sequence[Key], tall
     found = [RunRow(*row) for row in fetch(" UNION ALL ".join(parts), params)] if parts else []
     return Loaded(
         [row for row in found if row.state != "tally"],
-        {Key(row.node, row.items): Tally(*row[5:]) for row in found if row.state == "tally"},
+        {Key(row.node, row.items): Tally(*row[5:9]) for row in found if row.state == "tally"},
     )
 
 

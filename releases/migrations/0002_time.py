@@ -125,6 +125,10 @@ class Migration(migrations.Migration):
             name='release',
             options={'ordering': ['-id'], 'permissions': [('operate_release', 'Can pause, abort and decide in release'), ('break_glass_release', 'Can start release in spite of what stops it')]},
         ),
+        migrations.RemoveConstraint(
+            model_name='release',
+            name='occurrence_once_per_group',
+        ),
         migrations.AddField(
             model_name='activityrun',
             name='due_at',
@@ -247,6 +251,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='releasegroup',
             index=models.Index(condition=models.Q(('next_plan_at__isnull', False)), fields=['next_plan_at'], name='group_plan'),
+        ),
+        migrations.AddConstraint(
+            model_name='release',
+            constraint=models.UniqueConstraint(deferrable=django.db.models.constraints.Deferrable['DEFERRED'], fields=('group', 'occurs_at'), name='occurrence_once_per_group'),
         ),
         migrations.AddConstraint(
             model_name='release',

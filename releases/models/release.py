@@ -60,7 +60,9 @@ class Release(models.Model):
             ("break_glass_release", "Can start release in spite of what stops it"),
         ]
         constraints = [
-            models.UniqueConstraint(fields=["group", "occurs_at"], name="occurrence_once_per_group"),
+            models.UniqueConstraint(
+                fields=["group", "occurs_at"], name="occurrence_once_per_group", deferrable=models.Deferrable.DEFERRED
+            ),
             models.UniqueConstraint(
                 fields=["group", "sequence"], name="sequence_once_per_group", deferrable=models.Deferrable.DEFERRED
             ),

@@ -1,0 +1,83 @@
+"""Whether a freeze keeps an activity that is about to open from doing so (product, section 4).
+
+1. Only leaves are kept; what holds them opens and waits with them. Nothing is kept in a release that broke the glass.
+2. A freeze that drains lets a release go on that ran before it began; one that holds does not.
+3. A person's retry is refused while a freeze applies; tries that follow by themselves belong to what already runs.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from config.errors import Conflict
+from releases import freezes
+from releases.execution import rows
+from releases.execution.locked import Locked, Run
+from releases.freezes import Applies, Block
+from releases.models import BreakGlass, Release
+from releases.scopes import Subject, subject_of_activity, subject_of_release
+
+#: A freeze without an end is looked at again after this long, unless lifting it does so sooner.
+LONGEST = timedelta(days=1)
+
+
+def keep(locked: Locked, run: Run) -> bool:
+    """Keep a pending activity from opening if it is frozen; return whether it is."""
+    block = frozen_by(locked, run)
+    if block is None:
+        return False
+    until = None if block.ends_at is None else block.ends_at.isoformat()
+    why = {"kind": "freeze", "freeze": block.slug, "name": block.name, "until": until}
+    locked.hold(run, block.ends_at or locked.now + LONGEST, why)
+    return True
+
+
+def require_thawed(locked: Locked, run: Run) -> None:
+    """Raise Conflict (`frozen`) if a freeze keeps an activity from being tried again."""
+    block = frozen_by(locked, run)
+    if block is not None:
+        until = f" until {block.ends_at:%Y-%m-%d %H:%M} UTC" if block.ends_at is not None else ""
+        raise Conflict(f"The freeze '{block.name}' applies{until}. Ask for an exception.", code="frozen")
+
+
+def frozen_by(locked: Locked, run: Run) -> Block | None:
+    """Return the freeze that keeps a leaf from opening, the one that ends last; no query while no freeze is open."""
+    if not locked.is_frozen or run.node.is_container:
+        return None
+    windows = [window for window in freezes.open_windows(locked.now) if _applies(locked, window)]
+    if not windows or BreakGlass.objects.filter(release_id=locked.id).exists():
+        return None
+    release = Release.objects.select_related("group").defer("inputs", "values").get(pk=locked.id)
+    subject = _subject(locked, run, release)
+    found = freezes.blocks_of(windows, subject, at=locked.now, release=release)
+    return next((block for block in reversed(found) if block.starts_at <= locked.now), None)
+
+
+def _applies(locked: Locked, window: Applies) -> bool:
+    """Return whether a freeze concerns what is under way: one that drains leaves alone what ran before it."""
+    return window.block.in_flight == freezes.HOLD or locked.facts["started_at"] >= window.block.starts_at
+
+
+def _subject(locked: Locked, run: Run, release: Release) -> Subject:
+    kinds, known = freezes.kinds_of_resources(), {"release": locked.facts, "now": locked.now}
+    group = release.group.slug if release.group is not None else ""
+    inputs = locked.facts["inputs"]
+    whole = subject_of_release(locked.tree.nodes[0].doc, group=group, inputs=inputs, kinds=kinds, known=known)
+    around = {0: inputs, **_inputs_around(locked, run)}
+    given = locked.facts["values"]
+    return subject_of_activity(
+        locked.tree, run.key.node, release=whole, inputs=around, kinds=kinds, given=given, known=known
+    )
+
+
+def _inputs_around(locked: Locked, run: Run) -> dict[int, dict[str, object]]:
+    """Return the inputs of the open phases and subprocesses that a run lies in, by node."""
+    found: dict[int, dict[str, object]] = {}
+    here = locked.tree.parent(run.key)
+    while here is not None and here.node != 0:
+        table = "releases_phaserun" if locked.tree[here].is_phase else "releases_activityrun"
+        sql = f"SELECT inputs FROM {table} WHERE release_id = %s AND node = %s AND items = %s"  # noqa: S608
+        for (inputs,) in rows.fetch(sql, [locked.id, here.node, here.items]):
+            found[here.node] = rows.decoded(inputs)
+        here = locked.tree.parent(here)
+    return found
