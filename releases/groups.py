@@ -23,6 +23,7 @@ from processes.services.saving import require_version
 from processes.uses import Use
 from releases import policy
 from releases.models import Freeze, Release, ReleaseGroup
+from releases.services import trains
 
 Document = Mapping[str, Any]
 MOST_RELEASES = 20
@@ -57,6 +58,7 @@ def save_group(
     seen = {"version": group.version - 1, "digest": digest(before)} if before else None
     verb = "release_group.changed" if found else "release_group.created"
     record(actor, verb, group, before=seen, after={"version": group.version, "digest": digest(after)}, now=now)
+    trains.plan_saved(actor, group, now=now)
     return group, kinds.CHANGED if found else kinds.CREATED
 
 
@@ -105,8 +107,13 @@ def export_freeze(freeze: Freeze) -> dict[str, Any]:
 
 @transaction.atomic
 def delete_group(actor: Actor, group: ReleaseGroup, *, now: datetime) -> None:
-    """Deletes a release group without releases. Raises NotPermitted, or Conflict naming every user of it."""
+    """Deletes a release group, with what its cadence has planned and nobody has touched.
+
+    Raises NotPermitted, or Conflict naming every user of it, other releases among them.
+    """
     require(actor, "releases.delete_releasegroup", group)
+    ReleaseGroup.objects.select_for_update().filter(pk=group.pk).values_list("pk").first()
+    trains.withdraw_untouched(actor, group, now=now)
     require_free(group)
     record(actor, "release_group.deleted", group, before={"version": group.version}, now=now)
     delete_row(group)
@@ -129,7 +136,8 @@ def find_uses(thing: Model) -> Iterator[Use]:
         for group in _groups_derived_from(thing):
             yield Use("ReleaseGroup", group.slug, group.name, ("cadence.derive",))
     if isinstance(thing, (Process, InputSet, ReleaseGroup)):
-        for release in Release.objects.filter(**{_LINKS[type(thing)]: thing})[:MOST_RELEASES]:
+        releases = Release.objects.filter(**{_LINKS[type(thing)]: thing}).exclude(trains.UNTOUCHED)
+        for release in releases[:MOST_RELEASES]:
             yield Use("Release", str(release.pk), str(release))
     for key in _scopes(thing):
         for freeze in _freezes_of(key, getattr(thing, "slug", "")):

@@ -114,6 +114,17 @@ def require_decide(actor: Actor, run: ActivityRun) -> None:
         raise NotPermitted("Only the owners of its phase and those who operate the release decide about this activity.")
 
 
+def may_break_glass(actor: Actor, release: Release) -> bool:
+    """Return whether `actor` may start `release` in spite of what stops it."""
+    return allowed(actor, "releases.break_glass_release", release)
+
+
+def require_break_glass(actor: Actor, release: Release) -> None:
+    """Raise NotPermitted unless `actor` may start `release` in spite of what stops it."""
+    if not may_break_glass(actor, release):
+        raise NotPermitted("You need the permission to break the glass for this release.")
+
+
 def require_one_of(actor: Actor, release_id: int, names: list[str], what: str) -> None:
     """Raise NotPermitted unless `actor` is among the people `names` stand for; `what` says for what."""
     if actor is None:

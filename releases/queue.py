@@ -53,6 +53,26 @@ def send_begins(release_ids: Sequence[int]) -> None:
     _send([("releases.tasks.begin", (release_id,), {}) for release_id in release_ids])
 
 
+def send_held(release_ids: Sequence[int]) -> None:
+    """Have workers look again at what is kept from opening in these releases."""
+    _send([("releases.tasks.look_at_held", (release_id,), {}) for release_id in release_ids])
+
+
+def send_checks(release_ids: Sequence[int]) -> None:
+    """Have workers look at what would stop these releases."""
+    _send([("releases.tasks.check", (release_id,), {}) for release_id in release_ids])
+
+
+def send_plans(group_ids: Sequence[int]) -> None:
+    """Have workers plan groups ahead."""
+    _send([("releases.tasks.plan_group", (group_id,), {}) for group_id in group_ids])
+
+
+def send_freeze_plans(freeze_ids: Sequence[int]) -> None:
+    """Have workers plan freezes ahead."""
+    _send([("releases.tasks.plan_freeze", (freeze_id,), {}) for freeze_id in freeze_ids])
+
+
 def is_behind() -> bool:
     """Return whether so many messages wait in line that sending one again would only make the line longer."""
     try:

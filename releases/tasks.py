@@ -5,10 +5,10 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from releases.execution import attempts
+from releases.execution import attempts, holding
 from releases.execution import tick as ticking
 from releases.services import due as due_releases
-from releases.services import housekeeping
+from releases.services import housekeeping, trains
 
 
 @shared_task
@@ -39,6 +39,18 @@ def cancel(attempt_id: int) -> None:
 def begin(release_id: int) -> None:
     """Start a scheduled release."""
     due_releases.begin_due(release_id, now=timezone.now())
+
+
+@shared_task
+def look_at_held(release_id: int) -> None:
+    """Look again at what is kept from opening in a release."""
+    holding.look_at_held(release_id, now=timezone.now())
+
+
+@shared_task
+def plan_group(group_id: int) -> None:
+    """Plan a group's releases ahead."""
+    trains.plan_group(group_id, now=timezone.now())
 
 
 @shared_task

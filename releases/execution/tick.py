@@ -3,7 +3,10 @@
 1. Claim the activity runs whose `next_look_at` has come, a batch at a time, skipping what another tick holds; their
    next look is put off, so that the tick after this one leaves them alone.
 2. Send a message about each: start what is queued, look at what runs, do what the moment of a waiting one brings.
-3. The same for attempts that are to be cancelled, and for scheduled releases whose start has come.
+3. The same for attempts that are to be cancelled, for runs that were kept from opening until now, for scheduled
+   releases whose start has come or that deserve a look beforehand, and for groups and freezes to be planned ahead.
+
+Each scan goes through an index of just what waits for a moment, so a tick costs what is due, not what exists.
 """
 
 from __future__ import annotations
@@ -32,8 +35,29 @@ _CANCEL = """
 _BEGIN = """
     UPDATE releases_release SET next_try_at = %(again)s WHERE id IN (
         SELECT id FROM releases_release WHERE state = 'scheduled' AND next_try_at <= %(now)s ORDER BY next_try_at
-         LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
+         LIMIT %(batch)s FOR NO KEY UPDATE SKIP LOCKED)
     RETURNING id"""
+_MOMENT = """
+    UPDATE {table} SET {column} = %(again)s WHERE id IN (
+        SELECT id FROM {table} WHERE {column} <= %(now)s ORDER BY {column} LIMIT %(batch)s
+           FOR NO KEY UPDATE SKIP LOCKED)
+    RETURNING {of}"""
+
+
+def _moment(table: str, column: str, of: str = "id") -> str:
+    return _MOMENT.format(table=f"releases_{table}", column=column, of=of)
+
+
+#: What is found by one column of one table: the statement, and the queue's function that sends what it finds.
+_SCANS: tuple[tuple[str, str], ...] = (
+    (_CANCEL, "send_cancels"),
+    (_BEGIN, "send_begins"),
+    (_moment("phaserun", "held_until", of="release_id"), "send_held"),
+    (_moment("activityrun", "held_until", of="release_id"), "send_held"),
+    (_moment("releasegroup", "next_plan_at"), "send_plans"),
+    (_moment("freeze", "next_plan_at"), "send_freeze_plans"),
+    (_moment("release", "check_at"), "send_checks"),
+)
 
 
 def _send(due: list[tuple[Any, ...]]) -> None:
@@ -54,10 +78,11 @@ def tick(*, now: datetime) -> int:
     while True:
         due = rows.fetch(_DUE, parameters)
         _send(due)
-        cancels = [row[0] for row in rows.fetch(_CANCEL, parameters)]
-        queue.send_cancels(cancels)
-        begins = [row[0] for row in rows.fetch(_BEGIN, parameters)]
-        queue.send_begins(begins)
-        sent += len(due) + len(cancels) + len(begins)
-        if max(len(due), len(cancels), len(begins)) < BATCH:
+        counts = [len(due)]
+        for statement, send in _SCANS:
+            found = [row[0] for row in rows.fetch(statement, parameters)]
+            getattr(queue, send)(list(dict.fromkeys(found)))
+            counts.append(len(found))
+        sent += sum(counts)
+        if max(counts) < BATCH:
             return sent

@@ -1,4 +1,11 @@
-"""Starting scheduled releases when their moment has come."""
+"""Starting scheduled releases when their moment has come.
+
+1. One that is past its group's `start_deadline` is missed.
+2. One whose group does not start releases by itself waits for a person.
+3. Otherwise it starts, unless something stands in its way. Then it stays scheduled, says why in its trail (once for
+   each reason) and is tried again: when what stands in its way passes, or within AGAIN. Where the group skips, it is
+   called off if another of its releases is under way.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +14,8 @@ from datetime import datetime, timedelta
 from config.errors import Conflict, InvalidInput
 from config.trail import record
 from releases.models import Release
+from releases.services import gates, planning
+from releases.services.gates import Stopped
 from releases.services.starting import start_release
 
 #: How long until a release that could not start is tried again.
@@ -14,22 +23,45 @@ AGAIN = timedelta(minutes=1)
 
 
 def begin_due(release_id: int, *, now: datetime) -> bool:
-    """Start a scheduled release; return whether it did.
-
-    One that cannot start stays scheduled, says why in its trail (once for each reason) and is tried again. One that
-    somebody else has started or called off meanwhile is left alone.
-    """
-    release = Release.objects.select_related("process", "group", "input_set", "revision").get(pk=release_id)
-    if release.state != "scheduled":
+    """Start a scheduled release; return whether it did. One that has moved on meanwhile is left alone."""
+    found = Release.objects.select_related("process", "group", "input_set", "revision")
+    release = found.filter(pk=release_id, state="scheduled", planned_start_at__lte=now).first()
+    if release is None:
         return False
     try:
+        if gates.is_late(release, now):
+            planning.miss_release(release, now=now)
+            return False
+        if not gates.starts_itself(release):
+            Release.objects.filter(pk=release_id).update(next_try_at=gates.deadline_of(release))
+            return False
         start_release(None, release, now=now)
-    except Conflict:
+    except Stopped as stopped:
+        _stay(release, stopped, now)
         return False
     except InvalidInput as error:
-        waiting = Release.objects.filter(pk=release_id, state="scheduled")
-        if waiting.exclude(reason=error.message).update(reason=error.message):
-            record(None, "release.start_refused", release, reason=error.message, release_id=release_id, now=now)
-        waiting.update(next_try_at=now + AGAIN)
+        _wait(release, error.message, now + AGAIN, now)
+        return False
+    except Conflict:
         return False
     return True
+
+
+def _stay(release: Release, stopped: Stopped, now: datetime) -> None:
+    if gates.rules_of(release).get("overlap") == "skip" and any(one.code == "overlap" for one in stopped.findings):
+        planning.skip_release(release, reason=stopped.message, now=now)
+        return
+    passes = [finding.until for finding in stopped.findings]
+    known = [until for until in passes if until is not None]
+    _wait(release, stopped.message, max(known) if len(known) == len(passes) else now + AGAIN, now)
+
+
+def _wait(release: Release, reason: str, again: datetime, now: datetime) -> None:
+    """Note why a release does not start, and when it is tried again: not after it would be missed."""
+    deadline = gates.deadline_of(release)
+    if deadline is not None:
+        again = min(again, deadline + timedelta(seconds=1))
+    waiting = Release.objects.filter(pk=release.pk, state="scheduled")
+    if waiting.exclude(reason=reason).update(reason=reason):
+        record(None, "release.start_refused", release, reason=reason, release_id=release.pk, now=now)
+    waiting.update(next_try_at=again)

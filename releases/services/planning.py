@@ -15,6 +15,7 @@ from config.trail import Actor, actor_name, record
 from processes.models import InputSet, Process, ProcessRevision
 from releases import assignees, policy, states
 from releases.models import Participant, Release, ReleaseGroup, ReleaseRole
+from releases.services import gates
 from releases.services.given import document_faults, require, text_faults
 
 EDITABLE = ("name", "version", "description", "given", "input_set", "planned_start_at", "planned_end_at")
@@ -112,8 +113,9 @@ def edit_release(
             setattr(locked, name, value.strip() if name in ("name", "version") else value)
         check_plan(locked)
         locked.edits += 1
-        locked.next_try_at = locked.planned_start_at if locked.state == "scheduled" else None
-        locked.save(update_fields=[*changes, "edits", "next_try_at"])
+        locked.touched_at = now
+        _look(locked, now)
+        locked.save(update_fields=[*changes, "edits", "touched_at", *LOOKS])
         after = {name: _plain(getattr(locked, name)) for name in changes}
         record(actor, "release.edited", locked, before=before, after=after, release_id=locked.pk, now=now)
     return locked
@@ -130,10 +132,31 @@ def _lock(release: Release) -> Release:
     return found.get(pk=release.pk)
 
 
+LOOKS = ("next_try_at", "check_at", "findings")
+
+
+def _look(release: Release, now: datetime) -> None:
+    """Have the tick look again: at a scheduled release's start, and at what would stop it."""
+    is_open = release.state in ("draft", "scheduled")
+    release.next_try_at = gates.first_try(release) if release.state == "scheduled" else None
+    release.check_at = now if is_open else None
+    release.findings = release.findings if is_open else []
+
+
 def cancel_release(actor: Actor, release: Release, *, reason: str, now: datetime) -> Release:
     """Call off a scheduled release. Raises Conflict if it is not scheduled."""
     require(text_faults("reason", reason))
     return _move(actor, release, "cancelled", now=now, reason=reason)
+
+
+def miss_release(release: Release, *, now: datetime) -> Release:
+    """Give up a scheduled release whose time to start has passed; a person may schedule it again."""
+    return _move(None, release, "missed", now=now, reason="It could not start before its deadline.")
+
+
+def skip_release(release: Release, *, reason: str, now: datetime) -> Release:
+    """Call off a scheduled release because its group skips what overlaps."""
+    return _move(None, release, "cancelled", now=now, reason=reason)
 
 
 def schedule_release(actor: Actor, release: Release, *, now: datetime) -> Release:
@@ -150,8 +173,11 @@ def _move(actor: Actor, release: Release, to: str, *, now: datetime, reason: str
         before, locked.state, locked.reason = locked.state, to, reason
         if to == "scheduled":
             check_plan(locked)
-        locked.next_try_at = locked.planned_start_at if to == "scheduled" else None
-        locked.save(update_fields=["state", "reason", "next_try_at"])
+        if actor is not None:
+            locked.touched_at = now
+        locked.edits += 1
+        _look(locked, now)
+        locked.save(update_fields=["state", "reason", "touched_at", "edits", *LOOKS])
         record(
             actor,
             f"release.{to}",
@@ -180,6 +206,8 @@ def fill_role(actor: Actor, release: Release, *, role: str, user: User, now: dat
         before = ReleaseRole.objects.filter(release=locked, role=role).values_list("user__username", flat=True).first()
         ReleaseRole.objects.update_or_create(release=locked, role=role, defaults={"user": user})
         Participant.objects.get_or_create(release=locked, user=user, group=None)
+        looks = {"touched_at": now, "check_at": now if locked.started_at is None else None}
+        Release.objects.filter(pk=locked.pk).update(**looks)
         record(
             actor,
             "role.filled",

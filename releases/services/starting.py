@@ -19,7 +19,8 @@ from processes.store import catalogue_for
 from releases import assignees, policy, resolution
 from releases.execution import lifecycle, taking_part
 from releases.execution.snapshots import snapshot_of
-from releases.models import Participant, Release
+from releases.models import Participant, Release, ReleaseGroup
+from releases.services import breaking, gates
 from releases.services.given import document_faults
 
 #: Characters of a path of ids, so that a run's path with the indexes of its items fits its column.
@@ -72,20 +73,36 @@ def missing_secrets(values: Any) -> list[Fault]:
     return [Fault("secret", f"The secret '{name}' has no value.", "Set it.") for name in sorted(names - known)]
 
 
-def start_release(actor: Actor, release: Release, *, now: datetime, given: Mapping[str, Any] | None = None) -> Release:
+def start_release(
+    actor: Actor,
+    release: Release,
+    *,
+    now: datetime,
+    given: Mapping[str, Any] | None = None,
+    break_glass: str | None = None,
+) -> Release:
     """Start a release now: pin its tree and its values, and let the machine go on from there.
 
-    Raises NotPermitted, InvalidInput with every fault, or Conflict if it has already started.
+    `break_glass` is the reason why it must start in spite of a freeze, a debt or another release; it leaves a debt that
+    somebody else must sign off. Raises NotPermitted, InvalidInput with every fault, Stopped if something stands in its
+    way, or Conflict if it has already started.
     """
     policy.require_start(actor, release.process, release.group)
     given = {} if given is None else given
     secrets.require_use(actor, given)
     with transaction.atomic():
+        _hold_group(release)
         locked = _lock(release)
         locked.started_by_name = actor_name(actor)
         preview = preview_start(locked, given, now=now)
         if preview.resolved.faults or preview.revision is None:
             raise InvalidInput(preview.resolved.faults)
+        found = gates.standing(locked, expanded=preview.expanded, inputs=preview.resolved.inputs, now=now)
+        stops = [finding for finding in found if finding.stops]
+        if break_glass is not None:
+            breaking.break_glass(actor, locked, stops, reason=break_glass, now=now)
+        elif stops:
+            raise gates.Stopped(stops)
         snapshot, _ = snapshot_of(preview.expanded)
         take_part(locked, preview.expanded)
         lifecycle.begin(
@@ -103,6 +120,12 @@ def start_release(actor: Actor, release: Release, *, now: datetime, given: Mappi
         )
     release.refresh_from_db()
     return release
+
+
+def _hold_group(release: Release) -> None:
+    """Hold the row of a group whose releases wait for each other, so that two of them cannot start at once."""
+    if gates.rules_of(release).get("overlap", "allow") != "allow":
+        ReleaseGroup.objects.select_for_update(no_key=True, of=("self",)).get(releases=release)
 
 
 def _lock(release: Release) -> Release:
