@@ -66,7 +66,7 @@ def start(
     )
     snapshot, _ = snapshot_of(expand(document, 1, catalogue))
     columns = {"revision": revision, "inputs": dict(inputs or {}), "sources": {}, "values": dict(values or {})}
-    lifecycle.begin(release.pk, actor=by, now=now, snapshot=snapshot, columns=columns)
+    lifecycle.begin(release.pk, actor=by, now=now, snapshot_id=snapshot.pk, columns=columns)
     release.refresh_from_db()
     return release
 

@@ -2,48 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from psycopg.types.json import Jsonb
 
 from config.errors import Conflict
-from config.trail import Actor, actor_name, record
+from config.trail import Actor, actor_name, request_id
 from releases import states
+from releases.execution import rows
 from releases.execution.advance import advance, advance_all
 from releases.execution.locked import Locked, Run, lock_release
 from releases.execution.planting import plant_release
-from releases.models import Release, Snapshot
+from releases.models import Release
 from releases.states import SETTLED
 from releases.tree import ROOT
 
+_STARTABLE = [str(state) for state in (states.ReleaseState.DRAFT, states.ReleaseState.SCHEDULED)]
+_BEGIN = """
+    WITH old AS (SELECT id, state, btrim(name || ' ' || version) AS title FROM releases_release
+                  WHERE id = %(release)s AND state = ANY(%(startable)s) AND started_at IS NULL FOR NO KEY UPDATE),
+         new AS (UPDATE releases_release r
+                    SET state = 'running', snapshot_id = %(snapshot)s, revision_id = %(revision)s, reason = '',
+                        started_at = %(now)s, started_by_id = %(by)s, started_by_name = %(by_name)s,
+                        given_at_start = %(given_at_start)s, inputs = %(inputs)s, sources = %(sources)s,
+                        values = %(values)s, next_try_at = NULL, check_at = NULL, findings = '[]'
+                   FROM old WHERE r.id = old.id)
+    INSERT INTO config_event (at, actor_id, actor_name, verb, subject_type, subject_id, subject_name, release_id,
+                              before, after, reason, request_id)
+    SELECT %(now)s, %(by)s, %(by_name)s, 'release.started', 'release', id, left(title, 500), id,
+           jsonb_build_object('state', state), %(after)s, '', %(request)s FROM old
+    RETURNING id"""
 
-def begin(release_id: int, *, actor: Actor, now: datetime, snapshot: Snapshot, columns: dict[str, Any]) -> None:
+
+def begin(release_id: int, *, actor: Actor, now: datetime, snapshot_id: int, columns: dict[str, Any]) -> None:
     """Start a draft or scheduled release on a pinned tree: make its runs and open what may open.
 
     `columns` are what was resolved for it (revision, inputs, sources, values, given_at_start). Raises Conflict if it
     has been started, cancelled or otherwise moved on meanwhile.
     """
-    with transaction.atomic():
-        release = Release.objects.select_for_update(no_key=True).get(pk=release_id)
-        if "running" not in states.RELEASE_MOVES[states.ReleaseState(release.state)] or release.started_at:
-            raise Conflict(
-                f"The release is {release.state}; only a draft or scheduled one starts.", code="not_startable"
-            )
-        Release.objects.filter(pk=release_id).update(
-            state="running",
-            snapshot=snapshot,
-            started_at=now,
-            started_by=actor if actor is not None and actor.is_authenticated else None,
-            started_by_name=actor_name(actor),
-            **columns,
-        )
-        after = {"state": "running", "revision": str(columns["revision"])}
-        before = {"state": release.state}
-        record(actor, "release.started", release, before=before, after=after, release_id=release_id, now=now)
-        with lock_release(release_id, now=now) as locked:
+    with transaction.atomic(savepoint=False):
+        if not rows.fetch(_BEGIN, _begin_parameters(release_id, actor, now, snapshot_id, columns)):
+            state = Release.objects.values_list("state", flat=True).get(pk=release_id)
+            raise Conflict(f"The release is {state}; only a draft or scheduled one starts.", code="not_startable")
+        with lock_release(release_id, now=now, savepoint=False) as locked:
             plant_release(locked)
             advance(locked, [ROOT])
+
+
+def _begin_parameters(
+    release_id: int, actor: Actor, now: datetime, snapshot_id: int, columns: Mapping[str, Any]
+) -> dict[str, Any]:
+    documents = {name: Jsonb(columns.get(name, {})) for name in ("given_at_start", "inputs", "sources", "values")}
+    revision = columns["revision"]
+    return {
+        "release": release_id,
+        "startable": _STARTABLE,
+        "snapshot": snapshot_id,
+        "now": now,
+        "by": actor.pk if actor is not None and actor.is_authenticated else None,
+        "by_name": actor_name(actor),
+        "revision": revision.pk,
+        "after": Jsonb({"state": "running", "revision": str(revision)}),
+        "request": request_id.get(),
+        **documents,
+    }
 
 
 def pause(release_id: int, *, actor: Actor, now: datetime, reason: str = "") -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from releases.execution import rows
 from releases.execution.locked import Locked
-from releases.models import ActivityRun, PhaseRun
 from releases.tree import ROOT, Key
 
 
@@ -44,70 +43,69 @@ def _plant(locked: Locked, keys: Sequence[Key], items: dict[Key, Any]) -> None:
     ids = {key: run.id for key, run in locked.runs.items()}
     phases = [key for key in keys if tree[key].is_phase]
     activities = [key for key in keys if not tree[key].is_phase]
-    ids.update(zip(phases, _new_ids("releases_phaserun", len(phases)), strict=True))
-    ids.update(zip(activities, _new_ids("releases_activityrun", len(activities)), strict=True))
+    for made, new in zip((phases, activities), rows.new_ids(len(phases), len(activities)), strict=True):
+        ids.update(zip(made, new, strict=True))
     phase_rows = [_phase_run(locked, key, ids) for key in phases]
     activity_rows = [_activity_run(locked, key, ids, items.get(key)) for key in activities]
-    PhaseRun.objects.bulk_create(phase_rows)
-    ActivityRun.objects.bulk_create(activity_rows)
-    made: list[PhaseRun | ActivityRun] = [*phase_rows, *activity_rows]
+    with rows.together():
+        rows.insert_pending("releases_phaserun", phase_rows)
+        rows.insert_pending("releases_activityrun", activity_rows)
     locked.know(
         rows.RunRow(
-            row.pk,
-            row.node,
-            row.items,
+            row["id"],
+            row["node"],
+            row["items"],
             "pending",
             opened=False,
             item_count=0,
             attempt=0,
             tries=0,
-            held=row.held_until is not None,
+            held=row["held_until"] is not None,
         )
-        for row in made
+        for row in (*phase_rows, *activity_rows)
     )
 
 
-def _new_ids(table: str, count: int) -> Iterable[int]:
-    sql = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
-    return [row[0] for row in rows.fetch(sql, [table, count])] if count else []
+def _phase_run(locked: Locked, key: Key, ids: dict[Key, int]) -> dict[str, Any]:
+    parent = locked.tree.parent(key)
+    return {
+        **_run(locked, key, ids),
+        "parent_id": None if parent in (None, ROOT) else ids[parent],
+        "owners": locked.tree[key].doc["owners"],
+    }
 
 
-def _phase_run(locked: Locked, key: Key, ids: dict[Key, int]) -> PhaseRun:
-    doc, parent = locked.tree[key].doc, locked.tree.parent(key)
-    return PhaseRun(
-        id=ids[key],
-        release_id=locked.id,
-        parent_id=None if parent in (None, ROOT) else ids[parent],
-        node=key.node,
-        items=key.items,
-        path=locked.path(key),
-        slug=doc["id"],
-        name=doc["name"],
-        owners=doc["owners"],
-        **_dated(locked, doc),
-    )
-
-
-def _activity_run(locked: Locked, key: Key, ids: dict[Key, int], item: Any) -> ActivityRun:
+def _activity_run(locked: Locked, key: Key, ids: dict[Key, int], item: Any) -> dict[str, Any]:
     node, parent, phase = locked.tree[key], locked.tree.parent(key), locked.tree.phase_of(key)
     assert parent is not None
     assert phase is not None
-    return ActivityRun(
-        id=ids[key],
-        release_id=locked.id,
-        phase_id=ids[phase],
-        parent_id=None if locked.tree[parent].is_phase else ids[parent],
-        node=key.node,
-        items=key.items,
-        path=locked.path(key),
-        slug=node.doc["id"],
-        name=node.doc["name"],
-        kind=node.kind,
-        required=node.required,
-        item=item,
-        **_dated(locked, node.doc),
-    )
+    return {
+        **_run(locked, key, ids),
+        "phase_id": ids[phase],
+        "parent_id": None if locked.tree[parent].is_phase else ids[parent],
+        "kind": node.kind,
+        "required": node.required,
+        "item": item,
+    }
+
+
+def _run(locked: Locked, key: Key, ids: dict[Key, int]) -> dict[str, Any]:
+    """Return the columns that phase runs and activity runs share."""
+    doc = locked.tree[key].doc
+    return {
+        "id": ids[key],
+        "release_id": locked.id,
+        "node": key.node,
+        "items": key.items,
+        "path": locked.path(key),
+        "slug": doc["id"],
+        "name": doc["name"],
+        **_dated(locked, doc),
+    }
 
 
 def _dated(locked: Locked, doc: Mapping[str, Any]) -> dict[str, Any]:
-    return locked.dates.columns(doc, locked.now) if doc.get("opens") or doc.get("due") else {}
+    """Return when a run opens and is due, and whether it is held until then."""
+    is_dated = bool(doc.get("opens") or doc.get("due"))
+    dates = locked.dates.columns(doc, locked.now) if is_dated else {}
+    return {name: dates.get(name) for name in ("opens_at", "due_at", "held_until", "held_by")}

@@ -18,6 +18,16 @@ from releases.tree import Key
 
 #: The PostgreSQL type of every column that the machine writes.
 COLUMNS = {
+    "id": "bigint",
+    "release_id": "bigint",
+    "phase_id": "bigint",
+    "parent_id": "bigint",
+    "node": "int",
+    "items": "text",
+    "path": "text",
+    "slug": "text",
+    "required": "bool",
+    "opens_at": "timestamptz",
     "state": "text",
     "attempt": "int",
     "tries": "int",
@@ -198,6 +208,40 @@ def _update(
     params += [ids, *([as_parameter(name, row[name]) for row in rows] for name in differing)]
     values = f"unnest(%s::bigint[], {arrays}) v(id, {', '.join(differing)})"
     execute(f"UPDATE {table} t SET {', '.join(sets)} FROM {values} WHERE t.id = v.id", params)
+
+
+_PENDING = {
+    "releases_phaserun": {"state": "'pending'", "inputs": "'{}'", "sources": "'{}'", "outputs": "'{}'", "error": "''"},
+    "releases_activityrun": {
+        "state": "'pending'", "attempt": "0", "tries": "0", "partial": "false", "item_count": "0", "inputs": "'{}'",
+        "sources": "'{}'", "changed_inputs": "'{}'", "outputs": "'{}'", "work": "'{}'", "error": "''", "reason": "''",
+    },
+}  # fmt: skip
+
+
+def new_ids(phases: int, activities: int) -> tuple[list[int], list[int]]:
+    """Return ids for as many new phase runs and activity runs, in one statement."""
+    found = fetch(
+        """SELECT true, nextval(pg_get_serial_sequence('releases_phaserun', 'id')) FROM generate_series(1, %s)
+            UNION ALL
+           SELECT false, nextval(pg_get_serial_sequence('releases_activityrun', 'id')) FROM generate_series(1, %s)""",
+        [phases, activities],
+    )
+    return [pk for is_phase, pk in found if is_phase], [pk for is_phase, pk in found if not is_phase]
+
+
+def insert_pending(table: str, made: Sequence[Mapping[str, Any]]) -> None:
+    """Insert pending runs in one statement; each names the same columns."""
+    if not made:
+        return
+    names, fixed = list(made[0]), _PENDING[table]
+    arrays = ", ".join(f"%s::{_in_array(name)}[]" for name in names)
+    values = ", ".join(f"v.{name}::{COLUMNS[name]}" for name in names)
+    execute(
+        f"INSERT INTO {table} ({', '.join(names)}, {', '.join(fixed)}) "
+        f"SELECT {values}, {', '.join(fixed.values())} FROM unnest({arrays}) v({', '.join(names)})",
+        [[as_parameter(name, row[name]) for row in made] for name in names],
+    )
 
 
 def _in_array(name: str) -> str:

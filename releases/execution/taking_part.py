@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.contrib.auth.models import Group, User
-
 from releases import assignees
-from releases.models import Participant, ReleaseRole
+from releases.execution import rows
+
+_TAKE_PART = """
+    INSERT INTO releases_participant (release_id, group_id, user_id)
+    SELECT %(release)s::bigint, id, NULL::int FROM auth_group WHERE name = ANY(%(group)s::text[])
+     UNION
+    SELECT %(release)s, NULL, id FROM auth_user WHERE username = ANY(%(user)s::text[])
+     UNION
+    SELECT %(release)s, NULL, user_id FROM releases_releaserole
+     WHERE release_id = %(release)s AND role = ANY(%(role)s::text[])
+        ON CONFLICT DO NOTHING"""
 
 
 def take_part(release_id: int, names: Iterable[str]) -> None:
@@ -16,13 +24,5 @@ def take_part(release_id: int, names: Iterable[str]) -> None:
     for name in names:
         kind, rest = assignees.split(name)
         by_kind[kind].add(rest)
-    if not any(by_kind.values()):
-        return
-    groups = Group.objects.filter(name__in=by_kind["group"]).values_list("pk", flat=True)
-    filled = ReleaseRole.objects.filter(release_id=release_id, role__in=by_kind["role"]).values_list(
-        "user_id", flat=True
-    )
-    people = User.objects.filter(username__in=by_kind["user"]).values_list("pk", flat=True)
-    rows = [Participant(release_id=release_id, group_id=pk) for pk in groups]
-    rows += [Participant(release_id=release_id, user_id=pk) for pk in {*filled, *people}]
-    Participant.objects.bulk_create(rows, ignore_conflicts=True)
+    if any(by_kind.values()):
+        rows.execute(_TAKE_PART, {"release": release_id, **{kind: sorted(named) for kind, named in by_kind.items()}})

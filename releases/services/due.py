@@ -24,7 +24,7 @@ AGAIN = timedelta(minutes=1)
 
 def begin_due(release_id: int, *, now: datetime) -> bool:
     """Start a scheduled release; return whether it did. One that has moved on meanwhile is left alone."""
-    found = Release.objects.select_related("process", "group", "input_set", "revision")
+    found = Release.objects.select_related("process", "group", "input_set")
     release = found.filter(pk=release_id, state="scheduled", planned_start_at__lte=now).first()
     if release is None:
         return False

@@ -19,6 +19,7 @@ from django.db.models import Q
 from config.errors import Conflict
 from processes import durations
 from releases import freezes
+from releases.execution import rows
 from releases.findings import Finding
 from releases.freezes import Block
 from releases.models import BreakGlass, Release
@@ -96,6 +97,14 @@ class Stopped(Conflict):
         super().__init__(" ".join(f"{one.message} {one.cure}".strip() for one in findings), code=findings[0].code)
 
 
+#: Whether any freeze is open, and whether a debt stands in the way: usually neither, so just that is asked first.
+_ANY = """
+    SELECT EXISTS (SELECT 1 FROM releases_freezewindow WHERE starts_at <= %s AND (ends_at IS NULL OR ends_at > %s)),
+           EXISTS (SELECT 1 FROM releases_breakglass b JOIN releases_release r ON r.id = b.release_id
+                    WHERE b.signed_at IS NULL AND r.id <> %s AND r.group_id IS NOT DISTINCT FROM %s::bigint
+                      AND (r.group_id IS NOT NULL OR r.process_id = %s))"""
+
+
 def standing(
     release: Release, *, expanded: Mapping[str, Any], inputs: Mapping[str, Any], now: datetime
 ) -> list[Finding]:
@@ -103,12 +112,10 @@ def standing(
 
     `expanded` is its tree and `inputs` its resolved inputs, as a start would have them.
     """
-    return [
-        *late_findings(release, now=now),
-        *freeze_findings(release, expanded, inputs, now=now),
-        *debt_findings(release),
-        *overlap_findings(release, now=now),
-    ]
+    late, overlaps = late_findings(release, now=now), overlap_findings(release, now=now)
+    is_frozen, owes = rows.fetch(_ANY, [now, now, release.pk, release.group_id, release.process_id])[0]
+    freezes_found = freeze_findings(release, expanded, inputs, now=now) if is_frozen else []
+    return [*late, *freezes_found, *(debt_findings(release) if owes else []), *overlaps]
 
 
 def freeze_findings(

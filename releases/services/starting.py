@@ -13,14 +13,12 @@ from activities import secrets
 from activities.canonical import secret_names
 from config.errors import Conflict, Fault, InvalidInput
 from config.trail import Actor, actor_name
-from processes.expansion import expand
 from processes.models import ProcessRevision
-from processes.store import catalogue_for
 from releases import assignees, policy, resolution
-from releases.execution import lifecycle, taking_part
-from releases.execution.snapshots import snapshot_of
-from releases.models import Participant, Release, ReleaseGroup
+from releases.execution import lifecycle, rows, taking_part
+from releases.models import Release, ReleaseGroup
 from releases.services import breaking, gates
+from releases.services.expansions import Expansion, expansion_of, pinned
 from releases.services.given import document_faults
 
 #: Characters of a path of ids, so that a run's path with the indexes of its items fits its column.
@@ -38,15 +36,17 @@ class Preview:
 
 def preview_start(release: Release, given_at_start: Mapping[str, Any], *, now: datetime) -> Preview:
     """Return what the release would start with now, with every fault that would stop it."""
-    revision = release.revision or release.process.revisions.first()
-    if revision is None:
+    expansion = expansion_of(release)
+    if expansion is None:
         fault = Fault("process", f"{release.process} has not been published.", "Publish it first.")
         return Preview(None, {"nodes": []}, resolution.Resolved(faults=[fault]))
-    try:
-        expanded = expand(revision.document, revision.number, catalogue_for(revision), document_digest=revision.digest)
-    except InvalidInput as error:
-        return Preview(revision, {"nodes": []}, resolution.Resolved(faults=list(error.faults)))
-    if faults := depth_faults(expanded["nodes"]):
+    return preview_of(expansion, release, given_at_start, now=now)
+
+
+def preview_of(expansion: Expansion, release: Release, given_at_start: Mapping[str, Any], *, now: datetime) -> Preview:
+    """The same with a tree at hand."""
+    revision, expanded = expansion.revision, expansion.tree
+    if faults := [*expansion.faults, *depth_faults(expanded["nodes"])]:
         return Preview(revision, expanded, resolution.Resolved(faults=faults))
     layers = resolution.layers_of(release, given_at_start)
     misshapen = [fault for source, document in layers for fault in document_faults(source, document)]
@@ -94,8 +94,11 @@ def start_release(
         _hold_group(release)
         locked = _lock(release)
         locked.started_by_name = actor_name(actor)
-        preview = preview_start(locked, given, now=now)
-        if preview.resolved.faults or preview.revision is None:
+        expansion = expansion_of(locked)
+        if expansion is None:
+            raise InvalidInput(preview_start(locked, given, now=now).resolved.faults)
+        preview = preview_of(expansion, locked, given, now=now)
+        if preview.resolved.faults:
             raise InvalidInput(preview.resolved.faults)
         found = gates.standing(locked, expanded=preview.expanded, inputs=preview.resolved.inputs, now=now)
         stops = [finding for finding in found if finding.stops]
@@ -103,22 +106,22 @@ def start_release(
             breaking.break_glass(actor, locked, stops, reason=break_glass, now=now)
         elif stops:
             raise gates.Stopped(stops)
-        snapshot, _ = snapshot_of(preview.expanded)
         take_part(locked, preview.expanded)
         lifecycle.begin(
             locked.pk,
             actor=actor,
             now=now,
-            snapshot=snapshot,
+            snapshot_id=pinned(expansion),
             columns={
-                "revision": preview.revision,
+                "revision": expansion.revision,
                 "given_at_start": dict(given),
                 "inputs": preview.resolved.inputs,
                 "sources": preview.resolved.sources,
                 "values": preview.resolved.values,
             },
         )
-    release.refresh_from_db()
+    if actor is not None:
+        release.refresh_from_db()
     return release
 
 
@@ -128,24 +131,28 @@ def _hold_group(release: Release) -> None:
         ReleaseGroup.objects.select_for_update(no_key=True, of=("self",)).get(releases=release)
 
 
+_LOCK = "SELECT state, started_at, edits FROM releases_release WHERE id = %s FOR NO KEY UPDATE"
+
+
 def _lock(release: Release) -> Release:
     """Return the release as it is now, held until it has started: what is pinned is what was last saved.
 
-    Raises Conflict if it has started already, or was called off.
+    Every edit of a plan counts, so one with the same count is read no second time. Raises Conflict if it has started
+    already, or was called off.
     """
-    found = Release.objects.select_for_update(no_key=True, of=("self",))
-    locked = found.select_related("process", "group", "input_set", "revision").get(pk=release.pk)
-    if locked.started_at is not None or locked.state not in ("draft", "scheduled"):
-        message = f"The release is {locked.state.replace('_', ' ')}; only a draft or scheduled one starts."
+    state, started_at, edits = rows.fetch(_LOCK, [release.pk])[0]
+    if started_at is not None or state not in ("draft", "scheduled"):
+        message = f"The release is {state.replace('_', ' ')}; only a draft or scheduled one starts."
         raise Conflict(message, code="not_startable")
-    return locked
+    if edits == release.edits:
+        return release
+    return Release.objects.select_related("process", "group", "input_set").get(pk=release.pk)
 
 
 def take_part(release: Release, expanded: Mapping[str, Any]) -> None:
     """Note every group and person that owns, is assigned or approves something, so that they see the release."""
-    taking_part.take_part(release.pk, {name for node in expanded["nodes"] for name in names_in(node)})
-    filled = release.roles.values_list("user_id", flat=True)
-    Participant.objects.bulk_create([Participant(release=release, user_id=pk) for pk in filled], ignore_conflicts=True)
+    names = {name for node in expanded["nodes"] for name in names_in(node)}
+    taking_part.take_part(release.pk, {*names, *(f"role:{role}" for role in expanded["roles"])})
 
 
 def names_in(node: Mapping[str, Any]) -> list[str]:

@@ -162,7 +162,9 @@ def test_two_start_the_same_release_at_once(release, people):
     snapshot, _ = snapshot_of(release.snapshot.tree)
     columns = {"revision": release.revision, "inputs": {}, "sources": {}, "values": {}}
     begin = [
-        lambda person=person: lifecycle.begin(draft.pk, actor=person, now=MONDAY, snapshot=snapshot, columns=columns)
+        lambda person=person: lifecycle.begin(
+            draft.pk, actor=person, now=MONDAY, snapshot_id=snapshot.pk, columns=columns
+        )
         for person in people
     ]
     assert sorted_out(at_once(draft.pk, *begin)) == "The release is running; only a draft or scheduled one starts."
