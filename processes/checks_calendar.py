@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime
 from typing import Any
 
+from processes import durations
 from processes.checks_report import Place, Report
 from processes.checks_scope import TEMPLATE
 from processes.checks_values import check_text
 from processes.expressions_check import Scope
+from processes.recurrence import parse
+from processes.recurrence_days import EARLIEST, LATEST, comes
 from processes.schema import structural_faults
 
 Document = Mapping[str, Any]
@@ -28,14 +33,7 @@ def check_release_group(document: Document) -> Report:
     cadence = document.get("cadence")
     if cadence is None:
         return report
-    if ("derive" in cadence) == ("rrule" in cadence):
-        report.fault("cadence", "A cadence has either 'rrule' or 'derive'.", "Keep one of them.")
-    if "rrule" in cadence:
-        for key in ("start", "duration"):
-            if key not in cadence:
-                report.fault(f"cadence.{key}", f"'{key}' is missing.", f"Add '{key}'.")
-    if "until" in cadence and "count" in cadence:
-        report.fault("cadence.count", "A cadence ends at a date or after a number of releases, not both.", "Keep one.")
+    _check_cadence(cadence, str(document["id"]), report)
     return report
 
 
@@ -47,10 +45,73 @@ def check_freeze(document: Document) -> Report:
     if not any(document["scope"].values()):
         report.fault("scope", "The scope names nothing.", "Write {everything: true}, or name what may not start.")
     window = document["window"]
+    _check_start(window, "window", report)
+    _check_window_end(window, report)
+    if "rrule" in window:
+        _check_rule(window, "window", report)
+    return report
+
+
+def _check_cadence(cadence: Document, group: str, report: Report) -> None:
+    if ("derive" in cadence) == ("rrule" in cadence):
+        report.fault("cadence", "A cadence has either 'rrule' or 'derive'.", "Keep one of them.")
+    if cadence.get("derive", {}).get("group") == group:
+        report.fault("cadence.derive.group", "A group's dates cannot derive from themselves.", "Name another group.")
+    if "rrule" in cadence:
+        for key in ("start", "duration"):
+            if key not in cadence:
+                report.fault(f"cadence.{key}", f"'{key}' is missing.", f"Add '{key}'.")
+    if "until" in cadence and "count" in cadence:
+        report.fault("cadence.count", "A cadence ends at a date or after a number of releases, not both.", "Keep one.")
+    if "start" not in cadence:
+        return
+    _check_start(cadence, "cadence", report)
+    if "until" in cadence and date.fromisoformat(cadence["until"]) < _start(cadence).date():
+        report.fault("cadence.until", "The cadence ends before it starts.", "Choose a later day.")
+    if "rrule" in cadence:
+        _check_rule(cadence, "cadence", report)
+
+
+def _check_start(document: Document, path: str, report: Report) -> None:
+    if not EARLIEST <= _start(document).date() <= LATEST:
+        years = f"{EARLIEST.year} and {LATEST.year}"
+        report.fault(f"{path}.start", f"Calendars are followed between {years}.", "Choose another date.")
+
+
+def _check_rule(document: Document, path: str, report: Report) -> None:
+    """Whether a right rule has a date at all, and ends in one way only."""
+    rule, start = parse(document["rrule"]), _start(document)
+    ends = [part for part, value in (("COUNT", rule.count), ("UNTIL", rule.until)) if value is not None]
+    for key in ("until", "count"):
+        if ends and key in document:
+            report.fault(f"{path}.{key}", f"The rule ends by its own {ends[0]} already.", f"Keep '{key}' or {ends[0]}.")
+    if comes(rule, start=start.date()):
+        return
+    if comes(replace(rule, until=None), start=start.date()):
+        report.fault(f"{path}.rrule", "The rule's UNTIL is before its first date.", "Choose a later UNTIL.")
+        return
+    parts = [part for part in document["rrule"].upper().split(";") if part.startswith(("BY", "INTERVAL"))]
+    message = f"No day within a hundred years of the start fits {' and '.join(parts)}."
+    report.fault(f"{path}.rrule", message, "Change one of them, like FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=-1.")
+
+
+def _check_window_end(window: Document, report: Report) -> None:
+    if window.get("until_lifted"):
+        if "rrule" in window:
+            report.fault("window.until_lifted", "A window that recurs has a 'duration'.", "Say how long each lasts.")
+        for key in ("end", "duration"):
+            if key in window:
+                report.fault(f"window.{key}", f"What lasts until it is lifted has no '{key}'.", "Keep one of them.")
+        return
     if ("end" in window) == ("duration" in window):
         report.fault("window", "A window has either 'end' or 'duration'.", "Keep one of them.")
-    if "end" in window and window["end"] <= window["start"]:
+    if "end" in window and datetime.fromisoformat(window["end"]) <= _start(window):
         report.fault("window.end", "The window ends before it starts.", "Choose a later end.")
+    if "duration" in window and not durations.parse(window["duration"]):
+        report.fault("window.duration", "The window has no length.", durations.CURE)
     if "end" in window and "rrule" in window:
         report.fault("window.end", "A window that recurs has a 'duration', not an 'end'.", "Say how long each lasts.")
-    return report
+
+
+def _start(document: Document) -> datetime:
+    return datetime.fromisoformat(document["start"])

@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 from types import MappingProxyType
 
 import holidays
+from holidays.registry import COUNTRIES
 
 from config.errors import Fault
 
@@ -36,14 +37,13 @@ def name_faults(name: str) -> list[Fault]:
     place, _, part = name.partition("-")
     parts = _places().get(place)
     if parts is None:
-        near = difflib.get_close_matches(place, _places(), n=1, cutoff=0.5)
-        cure = f"Did you mean {near[0]}?" if near else "Write it like DE, DE-BY or NYSE, or name an imported calendar."
+        near = difflib.get_close_matches(place.upper(), _spellings(), n=1, cutoff=0.5)
+        otherwise = "Write it like DE, DE-BY or NYSE, or name an imported calendar."
+        cure = f"Did you mean {_spellings()[near[0]]}?" if near else otherwise
         return [Fault("", f"'{name[:40]}' is not a country or exchange whose days off are known.", cure)]
-    if not part and "-" not in name:
+    if part in parts or name == place:
         return []
-    if part in parts:
-        return []
-    near = difflib.get_close_matches(part, parts, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(part, parts, n=1)
     known = f"Known are {', '.join(parts[:20])}." if parts else f"Write {place} alone."
     cure = f"Did you mean {place}-{near[0]}?" if near else known
     return [Fault("", f"'{part[:40]}' is not a part of {place} whose days off are known.", cure)]
@@ -68,3 +68,10 @@ def _countries() -> Mapping[str, list[str]]:
 @cache
 def _places() -> Mapping[str, list[str]]:
     return {**holidays.list_supported_financial(), **_countries()}
+
+
+@cache
+def _spellings() -> Mapping[str, str]:
+    """How people may have meant a place, by code or by the country's name, in capitals, and its code."""
+    names = {name.replace("_", " ").upper(): codes[1] for name, codes in COUNTRIES.items()}
+    return {**names, **{code: code for code in _places()}}

@@ -19,7 +19,10 @@ from itertools import count as counting
 
 from processes.recurrence import Rule
 
-#: How long a rule may take to come for the first time before it counts as one that never does.
+#: No calendar is followed beyond these days: expansion stays bounded, and arithmetic on dates never overflows.
+EARLIEST = date(1900, 1, 1)
+LATEST = date(2200, 12, 31)
+#: How many years a rule may take to come for the first time before it counts as one that never does.
 PATIENCE = 100
 
 _Test = Callable[[date], bool]

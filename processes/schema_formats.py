@@ -13,7 +13,8 @@ from functools import cache
 
 import jsonschema
 
-from processes import durations
+from config.errors import Fault
+from processes import days_off, durations, offsets, recurrence
 from processes.expressions_text import is_expression
 from processes.inputs_schema import SLUG
 
@@ -24,22 +25,6 @@ _REFERENCE = re.compile(rf"{_SLUG}(?:@[1-9]\d{{0,8}})?")
 _NEED = re.compile(rf"{_SLUG}(?:\.{_SLUG})?")
 _OWNER = re.compile(r"(?:group|user|role):[^\s:][^:]{0,149}")
 _NAMED = re.compile(r"(?:(?:group|user|role):)?[^\s:][^:]{0,149}")
-_OFFSET = re.compile(
-    r"(?:(?:start|end|opening)\s*)?[+-]?\s*(?:\d{1,4}\s*(?:working\s+)?(?:day|week|hour|minute)s?|\d[\dwdhms.]*)"
-)
-_LENGTH_OFFSET = re.compile(r"(\d[\dwdhms.]*)$")
-_RULE_PARTS = {
-    "FREQ": r"DAILY|WEEKLY|MONTHLY|YEARLY",
-    "INTERVAL": r"[1-9]\d{0,2}",
-    "COUNT": r"[1-9]\d{0,3}",
-    "UNTIL": r"\d{8}(?:T\d{6}Z?)?",
-    "BYDAY": r"(?:[+-]?[1-5]?(?:MO|TU|WE|TH|FR|SA|SU))(?:,[+-]?[1-5]?(?:MO|TU|WE|TH|FR|SA|SU))*",
-    "BYMONTHDAY": r"-?(?:[1-9]|[12]\d|3[01])(?:,-?(?:[1-9]|[12]\d|3[01]))*",
-    "BYMONTH": r"(?:[1-9]|1[0-2])(?:,(?:[1-9]|1[0-2]))*",
-    "BYSETPOS": r"-?[1-9]\d?(?:,-?[1-9]\d?)*",
-    "BYWEEKNO": r"-?[1-9]\d?(?:,-?[1-9]\d?)*",
-    "WKST": r"MO|TU|WE|TH|FR|SA|SU",
-}
 
 WORDS = {
     "slug": ("an id", "Use lower-case letters, digits and hyphens, at most 64."),
@@ -53,19 +38,17 @@ WORDS = {
     "local-moment": ("a date and time without an offset", "Write it like 2026-01-08T09:00."),
     "day": ("a date", "Write it like 2026-01-08."),
     "zone": ("a time zone", "Write it like Europe/Berlin."),
-    "offset": ("an offset", "Write it like -6 working days, end -2h or 4h."),
-    "rule": ("a recurrence rule", "Use FREQ=DAILY, WEEKLY, MONTHLY or YEARLY, with INTERVAL, BYDAY, COUNT or UNTIL."),
+    "offset": ("an offset", offsets.CURE),
+    "derived-offset": ("an offset from a date", offsets.DERIVED_CURE),
+    "rule": ("a recurrence rule", recurrence.EXAMPLE),
+    "calendar": ("a calendar", "Write it like DE, DE-BY or NYSE, or the id of an imported calendar."),
     "color": ("a colour", "Write it like #2563eb."),
 }
 
 
 def is_rule(text: str) -> bool:
     """Whether a recurrence rule keeps to the parts we calculate: whole days and longer, intervals of at least one."""
-    parts = [part.partition("=") for part in text.removeprefix("RRULE:").split(";")]
-    names = [name for name, _, _ in parts]
-    if names.count("FREQ") != 1 or len(set(names)) != len(names) or {"COUNT", "UNTIL"} <= set(names):
-        return False
-    return all(name in _RULE_PARTS and re.fullmatch(_RULE_PARTS[name], value) for name, _, value in parts)
+    return not recurrence.rule_faults(text)
 
 
 def is_moment(text: str) -> bool:
@@ -77,11 +60,11 @@ def _is_local(text: str) -> bool:
     return _parses(datetime.fromisoformat, text) and datetime.fromisoformat(text).tzinfo is None
 
 
-def _is_offset(text: str) -> bool:
-    if not _OFFSET.fullmatch(text):
-        return False
-    length = _LENGTH_OFFSET.search(text)
-    return length is None or durations.is_duration(length.group(1))
+def calendar_faults(text: str) -> list[Fault]:
+    """What is wrong with the name of a calendar; one in lower case is an imported one's id."""
+    if not days_off.is_imported(text):
+        return days_off.name_faults(text)
+    return [] if re.fullmatch(_SLUG, text) else [Fault("", f"'{text[:60]}' is not a calendar.", WORDS["calendar"][1])]
 
 
 @cache
@@ -109,9 +92,18 @@ _CHECKS: dict[str, tuple[Callable[[str], object], bool]] = {
     "local-moment": (_is_local, False),
     "day": (lambda text: _parses(date.fromisoformat, text), False),
     "zone": (lambda text: text in _zones(), False),
-    "offset": (_is_offset, True),
+    "offset": (offsets.is_offset, True),
+    "derived-offset": (lambda text: not offsets.derived_faults(text), False),
     "rule": (is_rule, False),
+    "calendar": (lambda text: not calendar_faults(text), False),
     "color": (re.compile(r"#[0-9a-fA-F]{6}").fullmatch, False),
+}
+
+#: Formats that tell more than "is not one": which part is wrong, and how to write it.
+EXPLAIN: dict[str, Callable[[str], list[Fault]]] = {
+    "rule": recurrence.rule_faults,
+    "calendar": calendar_faults,
+    "derived-offset": offsets.derived_faults,
 }
 
 

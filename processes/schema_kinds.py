@@ -29,6 +29,7 @@ from processes.schema_shapes import (
 _LOCAL: Schema = {"type": "string", "format": "local-moment"}
 _DAYS = many({"type": "string", "format": "day"}, once=True)
 _RULE: Schema = {"type": "string", "format": "rule", "maxLength": 500}
+_DERIVED: Schema = {"type": "string", "format": "derived-offset", "maxLength": 40}
 _ZONE: Schema = {"type": "string", "format": "zone"}
 _TEMPLATE: Schema = {"type": "string", "minLength": 1, "maxLength": 1_000}
 _VALUES = named(ANYTHING)
@@ -97,12 +98,13 @@ _CADENCE = closed(
         "count": {"type": "integer", "minimum": 1, "maximum": 10_000},
         "holidays": closed(
             {
-                "calendar": {"type": "string", "pattern": r"^[A-Z]{2,4}(-[A-Z0-9]{1,4})?$", "x-words": "a calendar"},
+                "calendar": {"type": "string", "format": "calendar", "maxLength": 64},
                 "roll": {"enum": ["keep", "skip", "next_working_day", "previous_working_day"]},
+                "weekends": BOOLEAN,
             },
             required=("calendar",),
         ),
-        "derive": closed({"group": SLUG, "offsets": many({"type": "string", "maxLength": 40}, least=1)}, ("group",)),
+        "derive": closed({"group": SLUG, "offsets": many(_DERIVED, least=1, most=100, once=True)}, ("group",)),
     },
     required=("timezone",),
 )
@@ -160,7 +162,14 @@ KINDS: dict[str, Schema] = {
         {
             "scope": closed({"everything": BOOLEAN, **{key: many(SLUG, once=True) for key in _SCOPE_LISTS}}),
             "window": closed(
-                {"rrule": _RULE, "start": _LOCAL, "end": _LOCAL, "timezone": _ZONE, "duration": PLAIN_LENGTH},
+                {
+                    "rrule": _RULE,
+                    "start": _LOCAL,
+                    "end": _LOCAL,
+                    "timezone": _ZONE,
+                    "duration": PLAIN_LENGTH,
+                    "until_lifted": BOOLEAN,
+                },
                 required=("start", "timezone"),
             ),
             "in_flight": {"enum": ["drain", "hold"]},

@@ -131,7 +131,12 @@ def _schema(error: ValidationError) -> dict[str, Any]:
 
 
 def _format(error: ValidationError, place: str) -> Iterator[Fault]:
-    words, cure = FORMATS[str(error.validator_value)]
+    name = str(error.validator_value)
+    if name in schema_formats.EXPLAIN and isinstance(error.instance, str):
+        for fault in schema_formats.EXPLAIN[name](error.instance):
+            yield Fault(place, fault.message, fault.cure)
+        return
+    words, cure = FORMATS[name]
     yield Fault(place, f"{_shown(error.instance)} is not {words}.", cure)
 
 

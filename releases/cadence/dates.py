@@ -16,10 +16,11 @@ from datetime import date, time, timedelta
 from typing import Any
 
 from config.errors import Fault, InvalidInput
+from processes.recurrence_days import EARLIEST, LATEST
 from releases.cadence.days import Calendars, WorkingDays, reach, working_days
 from releases.cadence.derive import derived_days, reach_of
 from releases.cadence.rules import rule_days, start_of, until_of
-from releases.cadence.wall import EARLIEST, LATEST, Bend
+from releases.cadence.wall import Bend
 
 Cadence = Mapping[str, Any]
 

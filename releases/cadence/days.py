@@ -65,7 +65,9 @@ def working_days(name: str | None, calendars: Calendars) -> WorkingDays:
         return WorkingDays()
     if is_imported(name):
         if name not in calendars:
-            raise InvalidInput([Fault("holidays.calendar", f"There is no calendar '{name}'.", "Import it first.")])
+            meant = name.upper()
+            cure = "Import it first." if name_faults(meant) else f"Did you mean {meant}? Or import it first."
+            raise InvalidInput([Fault("holidays.calendar", f"There is no imported calendar '{name}'.", cure)])
         return WorkingDays(named=calendars[name])
     faults = name_faults(name)
     if faults:

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-#: No calendar is followed beyond these days: expansion stays bounded, and arithmetic on dates never overflows.
-EARLIEST = date(1900, 1, 1)
-LATEST = date(2200, 12, 31)
+from processes.recurrence_days import EARLIEST, LATEST
 
 
 @dataclass(frozen=True, slots=True)
