@@ -58,7 +58,7 @@ def parse(text: str) -> Rule:
     faults = rule_faults(text)
     if faults:
         raise InvalidInput(faults)
-    parts = dict(_split(text))
+    parts = parts_of(text)
     numbers = {name: tuple(int(part) for part in parts[name].split(",")) for name in _NUMBERS if name in parts}
     return Rule(
         freq=parts["FREQ"],
@@ -73,6 +73,16 @@ def parse(text: str) -> Rule:
         by_set_pos=numbers.get("BYSETPOS", ()),
         week_start=WEEKDAYS.index(parts.get("WKST", "MO")),
     )
+
+
+def parts_of(text: str) -> dict[str, str]:
+    """The parts of a right rule as written, in capitals and in their order."""
+    return dict(_split(text))
+
+
+def text_of(parts: Mapping[str, str]) -> str:
+    """The rule of these parts."""
+    return ";".join(f"{name}={value}" for name, value in parts.items())
 
 
 def rule_faults(text: str) -> list[Fault]:
