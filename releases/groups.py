@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,16 +25,40 @@ from processes.uses import Use
 from releases import policy
 from releases.models import Freeze, Release, ReleaseGroup
 from releases.services import trains
+from releases.services.trains import Change
 
 Document = Mapping[str, Any]
 MOST_RELEASES = 20
 
 
-@transaction.atomic
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A release group as saved: created, changed or unchanged, and what that did to its planned releases."""
+
+    group: ReleaseGroup
+    status: str
+    changes: list[Change] = field(default_factory=list)
+
+
 def save_group(
     actor: Actor, document: Document, *, now: datetime, expected_version: int | None = None
 ) -> tuple[ReleaseGroup, str]:
-    """Makes the release group what the document says. Answers created, changed or unchanged.
+    """The same as `save_planned`, without what it did to planned releases."""
+    saved = save_planned(actor, document, now=now, expected_version=expected_version)
+    return saved.group, saved.status
+
+
+def preview_group(actor: Actor, document: Document, *, now: datetime) -> Saved:
+    """What saving the document would do to the group's planned releases; nothing of it stays. Raises the same."""
+    with transaction.atomic():
+        saved = save_planned(actor, document, now=now)
+        transaction.set_rollback(True)
+    return saved
+
+
+@transaction.atomic
+def save_planned(actor: Actor, document: Document, *, now: datetime, expected_version: int | None = None) -> Saved:
+    """Makes the release group what the document says, and plans its releases anew.
 
     Who links it to a process must be allowed to start that process, since the group will. `expected_version` is the
     version the caller has seen, 0 when there must be none yet. Raises NotPermitted, InvalidInput with every fault,
@@ -52,14 +77,14 @@ def save_group(
     _take(group, document, "name", "description", "color", without=("kind", "id", "process", "input_set"))
     after = export_group(group)
     if before is not None and canonical(before) == canonical(after):
-        return group, kinds.UNCHANGED
+        return Saved(group, kinds.UNCHANGED)
     group.version += 1
     group.save()
     seen = {"version": group.version - 1, "digest": digest(before)} if before else None
     verb = "release_group.changed" if found else "release_group.created"
     record(actor, verb, group, before=seen, after={"version": group.version, "digest": digest(after)}, now=now)
-    trains.plan_saved(actor, group, now=now)
-    return group, kinds.CHANGED if found else kinds.CREATED
+    changes = trains.plan_saved(actor, group, now=now)
+    return Saved(group, kinds.CHANGED if found else kinds.CREATED, changes)
 
 
 def apply_group(actor: Actor, document: Document, *, now: datetime) -> str:

@@ -16,7 +16,7 @@ from config.trail import record
 from releases.models import Release
 from releases.services import gates, planning
 from releases.services.gates import Stopped
-from releases.services.starting import start_release
+from releases.services.starting import begin_release
 
 #: How long until a release that could not start is tried again.
 AGAIN = timedelta(minutes=1)
@@ -35,7 +35,7 @@ def begin_due(release_id: int, *, now: datetime) -> bool:
         if not gates.starts_itself(release):
             Release.objects.filter(pk=release_id).update(next_try_at=gates.deadline_of(release))
             return False
-        start_release(None, release, now=now)
+        begin_release(None, release, now=now, given={})
     except Stopped as stopped:
         _stay(release, stopped, now)
         return False

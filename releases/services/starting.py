@@ -87,8 +87,16 @@ def start_release(
     somebody else must sign off. Raises NotPermitted, InvalidInput with every fault, Stopped if something stands in its
     way, or Conflict if it has already started.
     """
+    begin_release(actor, release, now=now, given={} if given is None else given, break_glass=break_glass)
+    release.refresh_from_db()
+    return release
+
+
+def begin_release(
+    actor: Actor, release: Release, *, now: datetime, given: Mapping[str, Any], break_glass: str | None = None
+) -> None:
+    """The same for those who need not see the release as it is then."""
     policy.require_start(actor, release.process, release.group)
-    given = {} if given is None else given
     secrets.require_use(actor, given)
     with transaction.atomic():
         _hold_group(release)
@@ -120,9 +128,6 @@ def start_release(
                 "values": preview.resolved.values,
             },
         )
-    if actor is not None:
-        release.refresh_from_db()
-    return release
 
 
 def _hold_group(release: Release) -> None:

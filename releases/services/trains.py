@@ -95,7 +95,7 @@ def plan_locked(actor: Actor, group: ReleaseGroup, *, now: datetime) -> list[Cha
     """Plan a group whose row the caller holds. Raises ExpressionFailed if a template of the group gives no text."""
     rule: Mapping[str, Any] = group.body.get("cadence") or {}
     since, horizon = _since(group, now), now + HORIZON
-    wanted = _occurrences(rule, since, horizon) if rule else []
+    wanted = occurrences_of(rule, since, horizon) if rule else []
     zone = str(rule.get("timezone") or "UTC")
     near = Q(occurs_at__gte=since - ROLL) | Q(planned_start_at__gte=since)
     rows = Release.objects.select_for_update(no_key=True, of=("self",)).filter(near, group=group)
@@ -143,7 +143,8 @@ def _since(group: ReleaseGroup, now: datetime) -> datetime:
     return max(group.planned_until, now - (durations.parse(deadline) if deadline is not None else timedelta(0)))
 
 
-def _occurrences(rule: Mapping[str, Any], after: datetime, before: datetime, most: int = 10_000) -> list[Occurrence]:
+def occurrences_of(rule: Mapping[str, Any], after: datetime, before: datetime, most: int = 10_000) -> list[Occurrence]:
+    """Return the occurrences of a cadence that start from `after` until before `before`, with its holidays."""
     parents = calendars.parents_of(rule)
     days = calendars.load_calendars(calendars.calendars_in([rule, *parents.values()]))
     return cadence.occurrences(rule, after=after, before=before, calendars=days, parents=parents, most=most)
@@ -222,6 +223,6 @@ def _look_again(group: ReleaseGroup, rule: Mapping[str, Any], horizon: datetime,
     group.planned_until = horizon if rule else None
     group.next_plan_at = None
     if rule:
-        following = _occurrences(rule, horizon, horizon + FAR, most=1)
+        following = occurrences_of(rule, horizon, horizon + FAR, most=1)
         group.next_plan_at = following[0].starts_at - HORIZON if following else now + AGAIN
     group.save(update_fields=["planned_until", "next_plan_at"])

@@ -1,0 +1,139 @@
+"""Moving and skipping occurrences: just one, this and all that follow, or all of them (product, section 4).
+
+Moving one is an edit of its release, which from then on keeps its own time. Moving those that follow, or all, changes
+the group's cadence by the same step, where its rule can say that; what is planned before the one that moved stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+
+from config.errors import Conflict, Fault, InvalidInput
+from config.permissions import require
+from config.trail import Actor, record
+from processes import durations
+from processes.recurrence import parts_of, text_of
+from releases import cadence
+from releases.groups import export_group, save_group, save_planned
+from releases.models import Release, ReleaseGroup
+from releases.services import planning, trains
+from releases.services.trains import Change
+
+THIS, FOLLOWING, ALL = SCOPES = ("this", "following", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What moving did: the release as it is now, and every other change of the group's plan."""
+
+    release: Release
+    changes: list[Change]
+
+
+def move_release(
+    actor: Actor,
+    release: Release,
+    *,
+    starts_at: datetime,
+    ends_at: datetime | None = None,
+    scope: str = THIS,
+    now: datetime,
+    expected: int | None = None,
+) -> Moved:
+    """Move a planned release to another time; without `ends_at` it keeps its length.
+
+    Raises NotPermitted, Conflict if it has started or was changed meanwhile (`expected` counts the edits seen), or
+    InvalidInput if the group's rule cannot be moved by that.
+    """
+    if scope not in SCOPES:
+        raise InvalidInput([Fault("scope", f"'{scope}' is not known.", f"Choose {', '.join(SCOPES)}.")])
+    length = _length(release)
+    if ends_at is None and length is not None:
+        ends_at = starts_at + length
+    if scope == THIS:
+        plan = {"planned_start_at": starts_at, "planned_end_at": ends_at}
+        return Moved(planning.edit_release(actor, release, plan, now=now, expected=expected), [])
+    with transaction.atomic():
+        return _move_series(actor, release, starts_at, ends_at, scope, now)
+
+
+def _move_series(
+    actor: Actor, release: Release, starts_at: datetime, ends_at: datetime | None, scope: str, now: datetime
+) -> Moved:
+    if release.group is None or release.occurs_at is None or release.planned_start_at is None:
+        raise Conflict("It is not one of a series; move just this one.", code="no_series")
+    group = ReleaseGroup.objects.select_for_update(no_key=True, of=("self",)).get(releases=release)
+    require(actor, "releases.change_releasegroup", group)
+    document = export_group(group)
+    if "cadence" not in document:
+        raise Conflict("Its group has no cadence any more; move just this one.", code="no_series")
+    rule = _moved(document["cadence"], release.planned_start_at, starts_at)
+    if ends_at is not None and ends_at - starts_at != _length(release):
+        rule["duration"] = durations.to_text(ends_at - starts_at)
+    if scope == FOLLOWING:
+        rule = _from_here(document["cadence"], rule, release.occurs_at, starts_at)
+        _pin_before(actor, group, release.occurs_at, now)
+    changes = save_planned(actor, {**document, "cadence": rule}, now=now).changes
+    return Moved(Release.objects.get(pk=release.pk), changes)
+
+
+def _length(release: Release) -> timedelta | None:
+    start, end = release.planned_start_at, release.planned_end_at
+    return None if start is None or end is None else end - start
+
+
+def _moved(rule: Mapping[str, Any], before: datetime, after: datetime) -> dict[str, Any]:
+    zone = ZoneInfo(rule["timezone"])
+    was, will = before.astimezone(zone), after.astimezone(zone)
+    time = None if was.time() == will.time() else will.time()
+    return cadence.shifted(rule, by_days=(will.date() - was.date()).days, to_time=time)
+
+
+def _from_here(
+    old: Mapping[str, Any], rule: dict[str, Any], occurs_at: datetime, starts_at: datetime
+) -> dict[str, Any]:
+    """Let a rule begin with the release that moved, and end when it would have ended."""
+    begin = starts_at.astimezone(ZoneInfo(rule["timezone"])).replace(tzinfo=None)
+    rule = {**rule, "start": begin.isoformat(timespec="minutes")}
+    if "include" in rule:
+        rule["include"] = [day for day in rule["include"] if day >= begin.date().isoformat()]
+    parts = parts_of(rule["rrule"]) if "rrule" in rule else {}
+    count = parts.pop("COUNT", None) or rule.get("count")
+    if count is not None:
+        past = trains.occurrences_of(old, datetime.min.replace(year=1970, tzinfo=UTC), occurs_at)
+        rule = {**rule, "rrule": text_of(parts), "count": max(1, int(count) - len(past))}
+    return rule
+
+
+def _pin_before(actor: Actor, group: ReleaseGroup, moment: datetime, now: datetime) -> None:
+    """Let what is planned before a moment stay as it is, whatever the cadence says from now on."""
+    earlier = Release.objects.filter(trains.UNTOUCHED, group=group, occurs_at__lt=moment)
+    pinned = list(earlier.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+    Release.objects.filter(pk__in=pinned).update(touched_at=now)
+    record(actor, "release_group.split", group, after={"from": moment.isoformat(), "kept": pinned}, now=now)
+
+
+def skip_occurrence(
+    actor: Actor, group: ReleaseGroup, *, occurs_at: datetime, reason: str = "", now: datetime
+) -> Release | None:
+    """Call off one occurrence of a group: its release, or the date itself if there is no release for it yet.
+
+    Raises NotPermitted, or InvalidInput if the cadence has no occurrence then.
+    """
+    release = Release.objects.filter(group=group, occurs_at=occurs_at).first()
+    if release is not None:
+        return planning.cancel_release(actor, release, reason=reason, now=now)
+    rule = group.body.get("cadence") or {}
+    moments = trains.occurrences_of(rule, occurs_at - trains.ROLL, occurs_at + trains.ROLL) if rule else []
+    if occurs_at not in [one.occurs_at for one in moments]:
+        raise InvalidInput([Fault("occurs_at", "The group has no occurrence then.", "Choose one of its next dates.")])
+    day = occurs_at.astimezone(ZoneInfo(rule["timezone"])).date().isoformat()
+    left_out = sorted({*rule.get("exclude", []), day})
+    save_group(actor, {**export_group(group), "cadence": {**rule, "exclude": left_out}}, now=now)
+    return None

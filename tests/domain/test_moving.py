@@ -1,0 +1,154 @@
+"""Moving and skipping occurrences of a group: this one, this and those that follow, or all.
+
+Weekly, Thursdays at nine in Berlin, from 4 June 2026 on, for two days. It is Monday, 1 June, noon UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from config.errors import Conflict, InvalidInput, NotPermitted
+from processes.services import apply
+from releases.groups import export_group, preview_group, save_group
+from releases.models import Release, ReleaseGroup
+from releases.services import trains
+from releases.services.moving import move_release, skip_occurrence
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+SHOP = """
+kind: Process
+id: shop
+name: Shop
+phases:
+  - {id: only, name: Only, activities: [{id: agree, manual: {instructions: Look.}}]}
+"""
+DOCUMENT: dict[str, Any] = {
+    "kind": "ReleaseGroup",
+    "id": "train",
+    "name": "Train",
+    "process": "shop",
+    "cadence": {
+        "rrule": "FREQ=WEEKLY;BYDAY=TH",
+        "start": "2026-06-04T09:00",
+        "timezone": "Europe/Berlin",
+        "duration": "2d",
+    },
+}
+
+
+@pytest.fixture(autouse=True)
+def train(groups: Any) -> ReleaseGroup:
+    """The group, planned."""
+    apply(None, SHOP, now=NOW, publish=True)
+    return save_group(None, DOCUMENT, now=NOW)[0]
+
+
+def with_rule(**changes: Any) -> ReleaseGroup:
+    """Save the group with parts of its cadence changed."""
+    return save_group(None, {**DOCUMENT, "cadence": {**DOCUMENT["cadence"], **changes}}, now=NOW)[0]
+
+
+def nth(number: int) -> Release:
+    """The group's release of this number, the first being 1."""
+    return Release.objects.order_by("planned_start_at")[number - 1]
+
+
+def planned() -> list[str]:
+    """The planned starts in UTC."""
+    rows = Release.objects.filter(state="scheduled").order_by("planned_start_at")
+    return [f"{at:%m-%d %H:%M}" for at in rows.values_list("planned_start_at", flat=True) if at]
+
+
+def at(day: int, hour: int) -> datetime:
+    return datetime(2026, 6, day, hour, tzinfo=UTC)
+
+
+def test_moving_one_leaves_the_others_and_keeps_its_length(manager, train):
+    moved = move_release(manager, nth(2), starts_at=at(12, 6), now=NOW).release
+    assert planned()[:3] == ["06-04 07:00", "06-12 06:00", "06-18 07:00"]
+    assert moved.planned_end_at == at(14, 6)
+    assert trains.plan_group(train.pk, now=NOW)[0].kind == "kept"
+    assert planned()[:3] == ["06-04 07:00", "06-12 06:00", "06-18 07:00"]
+
+
+def test_moving_all_moves_the_rule(manager, train):
+    changes = move_release(manager, nth(2), starts_at=at(12, 6), scope="all", now=NOW).changes
+    assert planned()[:3] == ["06-05 06:00", "06-12 06:00", "06-19 06:00"]
+    assert {change.kind for change in changes} == {"changed"}
+    rule = export_group(ReleaseGroup.objects.get())["cadence"]
+    assert (rule["rrule"], rule["start"]) == ("FREQ=WEEKLY;BYDAY=FR", "2026-06-05T08:00")
+
+
+def test_moving_this_and_those_that_follow_leaves_what_is_planned_before(manager, train):
+    release = nth(2)
+    moved = move_release(manager, release, starts_at=at(12, 6), scope="following", now=NOW)
+    assert planned()[:4] == ["06-04 07:00", "06-12 06:00", "06-19 06:00", "06-26 06:00"]
+    assert moved.release.pk == release.pk
+    later = datetime(2026, 9, 1, tzinfo=UTC)
+    trains.plan_group(train.pk, now=later)
+    assert planned()[:2] == ["06-04 07:00", "06-12 06:00"]
+    assert planned()[-1] == "11-27 07:00", "still eight o'clock in Berlin, where it is winter by then"
+
+
+def test_those_that_follow_end_when_the_series_would_have_ended(manager):
+    with_rule(count=4)
+    move_release(manager, nth(2), starts_at=at(12, 6), scope="following", now=NOW)
+    assert planned() == ["06-04 07:00", "06-12 06:00", "06-19 06:00", "06-26 06:00"]
+    assert export_group(ReleaseGroup.objects.get())["cadence"]["count"] == 3
+
+
+def test_a_longer_window_lengthens_the_series(manager):
+    move_release(manager, nth(1), starts_at=at(4, 7), ends_at=at(7, 7), scope="all", now=NOW)
+    assert export_group(ReleaseGroup.objects.get())["cadence"]["duration"] == "3d"
+    assert {r.planned_end_at - r.planned_start_at for r in Release.objects.all()} == {timedelta(days=3)}
+
+
+def test_a_rule_that_cannot_be_moved_by_days_says_why_and_what_to_do(manager):
+    with_rule(rrule="FREQ=MONTHLY;BYDAY=1TH")
+    with pytest.raises(InvalidInput) as caught:
+        move_release(manager, nth(1), starts_at=at(5, 7), scope="all", now=NOW)
+    assert caught.value.faults[0].cure
+    assert planned()[0] == "06-04 07:00"
+
+
+def test_only_one_of_a_series_can_be_moved_as_a_series(manager):
+    release = nth(1)
+    Release.objects.filter(pk=release.pk).update(occurs_at=None, sequence=None)
+    release.refresh_from_db()
+    with pytest.raises(Conflict, match="not one of a series"):
+        move_release(manager, release, starts_at=at(5, 7), scope="all", now=NOW)
+
+
+def test_who_may_not_change_the_group_moves_no_series(owner, manager):
+    with pytest.raises(NotPermitted):
+        move_release(owner, nth(1), starts_at=at(5, 7), now=NOW)
+    with pytest.raises(NotPermitted):
+        move_release(owner, nth(1), starts_at=at(5, 7), scope="all", now=NOW)
+
+
+def test_skipping_calls_its_release_off_and_it_stays_so(manager, train):
+    skip_occurrence(manager, train, occurs_at=at(11, 7), reason="holiday", now=NOW)
+    trains.plan_group(train.pk, now=NOW)
+    assert planned()[:2] == ["06-04 07:00", "06-18 07:00"]
+
+
+def test_skipping_a_date_that_is_not_planned_yet_leaves_it_out(manager, train):
+    far = datetime(2026, 10, 1, 7, tzinfo=UTC)
+    assert skip_occurrence(manager, train, occurs_at=far, now=NOW) is None
+    assert export_group(ReleaseGroup.objects.get())["cadence"]["exclude"] == ["2026-10-01"]
+    with pytest.raises(InvalidInput):
+        skip_occurrence(manager, train, occurs_at=far + timedelta(hours=1), now=NOW)
+
+
+def test_a_preview_shows_the_difference_and_changes_nothing(manager):
+    before = list(Release.objects.order_by("pk").values())
+    rule = {**DOCUMENT["cadence"], "rrule": "FREQ=WEEKLY;INTERVAL=2;BYDAY=TH"}
+    saved = preview_group(manager, {**DOCUMENT, "cadence": rule}, now=NOW)
+    assert [change.kind for change in saved.changes[:3]] == ["removed", "changed", "removed"]
+    assert list(Release.objects.order_by("pk").values()) == before
+    assert ReleaseGroup.objects.get().version == 1
