@@ -20,6 +20,9 @@ Start = tuple[int, int, int]
 #: With more messages than this in line, those who look for lost ones do not send them again.
 MOST_WAITING = 1000
 
+#: How many releases one message has a worker start: few enough that several workers share what is due at once.
+TOGETHER = 20
+
 _PUBLISH = {"retry": False, "ignore_result": True}
 
 
@@ -49,8 +52,9 @@ def send_cancels(attempt_ids: Sequence[int]) -> None:
 
 
 def send_begins(release_ids: Sequence[int]) -> None:
-    """Have workers start scheduled releases whose moment has come."""
-    _send([("releases.tasks.begin", (release_id,), {}) for release_id in release_ids])
+    """Have workers start scheduled releases whose moment has come, TOGETHER in a message."""
+    batches = (tuple(release_ids[first : first + TOGETHER]) for first in range(0, len(release_ids), TOGETHER))
+    _send([("releases.tasks.begin", batch, {}) for batch in batches])
 
 
 def send_held(release_ids: Sequence[int]) -> None:

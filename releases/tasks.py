@@ -36,9 +36,9 @@ def cancel(attempt_id: int) -> None:
 
 
 @shared_task
-def begin(release_id: int) -> None:
-    """Start a scheduled release."""
-    due_releases.begin_due(release_id, now=timezone.now())
+def begin(*release_ids: int) -> None:
+    """Start scheduled releases, each in a transaction of its own."""
+    due_releases.begin_all(release_ids, now=timezone.now())
 
 
 @shared_task

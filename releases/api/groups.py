@@ -18,6 +18,7 @@ from processes.api import ProcessFilter
 from processes.schema import require_structure
 from processes.services import used_by
 from releases import groups
+from releases.api.dates import GroupDates
 from releases.models import ReleaseGroup
 
 
@@ -56,13 +57,14 @@ class ReleaseGroupFilter(ProcessFilter):
         fields: ClassVar[list[str]] = []
 
 
-class ReleaseGroups(Documents):
+class ReleaseGroups(GroupDates, Documents):
     """Collections of releases on a cadence."""
 
     kind, thing = "ReleaseGroup", "release group"
     filterset_class = ReleaseGroupFilter
     serializer_class = ReleaseGroupOut
     detail_class = ReleaseGroupDetailOut
+    query: ClassVar[dict[str, set[str]]] = {"dates": {"after", "before", "limit"}}
 
     def queryset_for(self, request: Request) -> QuerySet[Any]:
         """Return the release groups the caller may look at, work on or operate."""

@@ -47,6 +47,12 @@ class GivenIn(Input):
     given = serializers.DictField(required=False, default=dict)
 
 
+class StartIn(GivenIn):
+    """The same, and the reason to start in spite of what stands in the way, if something does."""
+
+    break_glass = serializers.CharField(required=False, allow_null=True, default=None, max_length=5000)
+
+
 class RoleIn(Input):
     """Who fills a role of the process in this release."""
 

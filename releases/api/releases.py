@@ -20,7 +20,8 @@ from config.rest.bodies import given
 from config.rest.describe import Anything, describe
 from config.rest.views import View, etag, require_match, tagged
 from releases import policy, reading
-from releases.api.plans import GivenIn, PlanIn, PreviewOut, ReleaseIn, RoleIn, resolved_plan, shown
+from releases.api.dates import ReleaseMoves
+from releases.api.plans import GivenIn, PlanIn, PreviewOut, ReleaseIn, RoleIn, StartIn, resolved_plan, shown
 from releases.api.shapes import RELEASE_STATES, ArtifactOut, EventOut, NothingIn, ReasonedIn, TreeOut, ValueOut, WhyIn
 from releases.health import HEALTH, with_health
 from releases.models import Release
@@ -111,7 +112,7 @@ class ReleaseFilter(django_filters.FilterSet):
         return rows.filter(Q(name__icontains=text) | Q(version__icontains=text))
 
 
-class Releases(View):
+class Releases(ReleaseMoves, View):
     """Releases the caller may see."""
 
     lookup_value_converter = "row"
@@ -169,12 +170,17 @@ class Releases(View):
         release, at_start = self.one(pk=pk), given(GivenIn, request)["given"]
         return Response(PreviewOut(shown(starting.preview_start(release, at_start, now=timezone.now()))).data)
 
-    @describe("Start a release now.", takes=GivenIn, gives=ReleaseDetailOut)
+    @describe(
+        "Start a release now. With a reason to break the glass it starts in spite of a freeze, a debt or another "
+        "release; somebody else has to sign that off later.",
+        takes=StartIn,
+        gives=ReleaseDetailOut,
+    )
     @action(detail=True, methods=["post"])
     def start(self, request: Request, pk: str) -> Response:
         """Answer with the release under way."""
-        release, at_start = self.one(pk=pk), given(GivenIn, request)["given"]
-        starting.start_release(request.user, release, now=timezone.now(), given=at_start)
+        release, said = self.one(pk=pk), given(StartIn, request)
+        starting.start_release(request.user, release, now=timezone.now(), **said)
         return self._shown(release.pk)
 
     @describe(

@@ -1,6 +1,7 @@
 """What pages and the API show of a release in motion. Who may look is decided before (`policy.visible_releases`)."""
 
 from releases.reading.activity import ActivityDetail, activity_detail
+from releases.reading.dates import NextDate, NextDates, dates_of, next_dates
 from releases.reading.logs import Log, log_of
 from releases.reading.may import release_may
 from releases.reading.phase import PhaseDetail, phase_detail
@@ -11,11 +12,15 @@ __all__ = [
     "ActivityDetail",
     "ActivityView",
     "Log",
+    "NextDate",
+    "NextDates",
     "PhaseDetail",
     "PhaseView",
     "Value",
     "activity_detail",
+    "dates_of",
     "log_of",
+    "next_dates",
     "phase_detail",
     "release_inputs",
     "release_may",

@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from config.errors import Conflict, InvalidInput
@@ -18,8 +20,19 @@ from releases.services import gates, planning
 from releases.services.gates import Stopped
 from releases.services.starting import begin_release
 
+log = logging.getLogger(__name__)
+
 #: How long until a release that could not start is tried again.
 AGAIN = timedelta(minutes=1)
+
+
+def begin_all(release_ids: Sequence[int], *, now: datetime) -> None:
+    """Start scheduled releases one after the other; one that fails badly is logged and keeps no other from starting."""
+    for release_id in release_ids:
+        try:
+            begin_due(release_id, now=now)
+        except Exception:
+            log.exception("Release %s could not be started; it is tried again.", release_id)
 
 
 def begin_due(release_id: int, *, now: datetime) -> bool:
