@@ -8,15 +8,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import stack
+from tests.benchmarks import due, stack
 from tests.benchmarks.marks import Marks, gaps, median, rate
 
 
 def main() -> None:
     """Run the chosen workloads and print a line for each number."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", default=["chain", "throughput", "size", "history"])
+    parser.add_argument("what", nargs="*", default=["chain", "throughput", "due", "size", "history"])
     parser.add_argument("--releases", type=int, default=100, help="how many releases run at once")
+    parser.add_argument("--waiting", type=int, default=10_000, help="how many scheduled releases become due at once")
     parser.add_argument("--past", type=int, default=1_000_000, help="how many finished activities history adds")
     chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="pilothouse-bench-"))
@@ -32,6 +33,8 @@ def main() -> None:
                 chain(marks)
             if "throughput" in chosen.what:
                 throughput(marks, chosen.releases)
+            if "due" in chosen.what:
+                due.due(chosen.waiting, folder)
             if "size" in chosen.what:
                 size(marks)
             if "history" in chosen.what:
