@@ -33,6 +33,7 @@ from releases.api.activity_shapes import (
     SignalOut,
     SignOffIn,
 )
+from releases.api.blocked import BlockedOut
 from releases.api.shapes import NothingIn, WhyIn
 from releases.models import ActivityRun
 from releases.reading.logs import MOST, TAIL
@@ -57,6 +58,15 @@ class ActivityRuns(View):
     def retrieve(self, request: Request, pk: str) -> Response:
         """Answer with everything about it."""
         return self._shown(pk)
+
+    @describe(
+        "See why an activity waits. Each link says what it waits for, who can move it on, and what that waits for.",
+        gives=BlockedOut,
+    )
+    @action(detail=True)
+    def blocked(self, request: Request, pk: str) -> Response:
+        """Answer with the whole chain; it is empty once the activity has settled."""
+        return Response(BlockedOut(reading.run_blocked(self.one(pk=pk), now=timezone.now())).data)
 
     @describe("Read the log of an attempt, a piece at a time.", gives=LogOut, parameters=LOG_PARAMETERS)
     @action(detail=True)

@@ -14,6 +14,7 @@ from config.rest.bodies import given
 from config.rest.describe import describe
 from config.rest.views import View
 from releases import policy, reading
+from releases.api.blocked import BlockedOut
 from releases.api.shapes import PhaseRunOut, WhyIn
 from releases.models import PhaseRun
 from releases.services import running
@@ -36,6 +37,15 @@ class PhaseRuns(View):
     def retrieve(self, request: Request, pk: str) -> Response:
         """Answer with its values and what one may do."""
         return self._shown(pk)
+
+    @describe(
+        "See why a phase waits. Each link says what it waits for, who can move it on, and what that waits for.",
+        gives=BlockedOut,
+    )
+    @action(detail=True)
+    def blocked(self, request: Request, pk: str) -> Response:
+        """Answer with the whole chain; it is empty once the phase has settled."""
+        return Response(BlockedOut(reading.run_blocked(self.one(pk=pk), now=timezone.now())).data)
 
     @describe("Run a phase once more from its first activity.", takes=WhyIn)
     @action(detail=True, methods=["post"])

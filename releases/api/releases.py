@@ -20,6 +20,7 @@ from config.rest.bodies import given
 from config.rest.describe import Anything, describe
 from config.rest.views import View, etag, require_match, tagged
 from releases import policy, reading
+from releases.api.blocked import ReleaseBlockedOut
 from releases.api.dates import ReleaseMoves
 from releases.api.plans import GivenIn, PlanIn, PreviewOut, ReleaseIn, RoleIn, StartIn, resolved_plan, shown
 from releases.api.shapes import RELEASE_STATES, ArtifactOut, EventOut, NothingIn, ReasonedIn, TreeOut, ValueOut, WhyIn
@@ -248,6 +249,16 @@ class Releases(ReleaseMoves, View):
         release = self.one(pk=pk)
         phases = [asdict(phase) for phase in reading.release_tree(release)]
         return Response({"id": release.pk, "state": release.state, "health": release.health, "phases": phases})
+
+    @describe(
+        "See why a release waits, and everything idle in it. Before its start: what keeps it from starting, as last "
+        "looked at. Each link says who can move it on, and what that waits for.",
+        gives=ReleaseBlockedOut,
+    )
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def blocked(self, request: Request, pk: str) -> Response:
+        """Answer with the links of the release and of its idle phases and activities, in document order."""
+        return Response(ReleaseBlockedOut(reading.release_blocked(self.one(pk=pk), now=timezone.now())).data)
 
     @describe("List what happened in a release, in order.", gives=EventOut(many=True))
     @action(detail=True, filterset_class=None, ordering=("id",))

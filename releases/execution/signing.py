@@ -19,7 +19,7 @@ from releases.models import ActivityRun, Artifact, Release, SignOff, TaskRun
 from releases.tree import Key
 
 #: What makes a person somebody who acted in an activity, besides tasks and sign-offs, which have rows of their own.
-_ACTED = ("form.answered", "evidence.added", "signal.received")
+ACTED = ("form.answered", "evidence.added", "signal.received")
 
 
 def form_of(work: Mapping[str, Any]) -> Declarations:
@@ -105,7 +105,7 @@ def actors_of(release_id: int, row: ActivityRun, reference: str) -> set[int]:
     signers = SignOff.objects.filter(activity_run__in=runs, void_at=None).values_list("user_id", flat=True)
     doers = TaskRun.objects.filter(activity_run__in=runs, done_by__isnull=False).values_list("done_by_id", flat=True)
     completed = Q(subject_id__in=runs.filter(kind="manual").values("pk"), verb="activity.succeeded")
-    told = Event.objects.filter(Q(subject_id__in=runs.values("pk"), verb__in=_ACTED) | completed)
+    told = Event.objects.filter(Q(subject_id__in=runs.values("pk"), verb__in=ACTED) | completed)
     acted = told.filter(subject_type="activityrun", actor__isnull=False).values_list("actor_id", flat=True)
     return {pk for pk in (*signers, *doers, *acted) if pk is not None}
 

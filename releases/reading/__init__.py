@@ -1,7 +1,9 @@
 """What pages and the API show of a release in motion. Who may look is decided before (`policy.visible_releases`)."""
 
 from releases.reading.activity import ActivityDetail, activity_detail
+from releases.reading.blocked import Blocked, ReleaseBlocked, release_blocked, run_blocked
 from releases.reading.dates import NextDate, NextDates, dates_of, next_dates
+from releases.reading.links import Link
 from releases.reading.logs import Log, log_of
 from releases.reading.may import release_may
 from releases.reading.phase import PhaseDetail, phase_detail
@@ -11,18 +13,23 @@ from releases.reading.values import Value, release_inputs
 __all__ = [
     "ActivityDetail",
     "ActivityView",
+    "Blocked",
+    "Link",
     "Log",
     "NextDate",
     "NextDates",
     "PhaseDetail",
     "PhaseView",
+    "ReleaseBlocked",
     "Value",
     "activity_detail",
     "dates_of",
     "log_of",
     "next_dates",
     "phase_detail",
+    "release_blocked",
     "release_inputs",
     "release_may",
     "release_tree",
+    "run_blocked",
 ]

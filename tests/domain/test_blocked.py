@@ -1,0 +1,418 @@
+"""Why something waits: the chains of activities, phases and releases, and the earliest they may start."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from config.errors import NotPermitted
+from releases.execution import attempts, people
+from releases.models import ActivityRun, PhaseRun, Release
+from releases.reading import Blocked, Link, release_blocked, run_blocked
+from releases.reading.situation import situation_of
+from releases.services import answering, planning, running
+from tests import fakes
+from tests.builders import MONDAY, phase_of, run_of, start, states, work
+from tests.crowd import member
+
+pytestmark = pytest.mark.django_db
+
+HOUR = timedelta(hours=1)
+
+
+def auto(name: str, *more: str) -> str:
+    """Return an automated activity of the scripted engine, whose pipeline has its name."""
+    return "{" + ", ".join([f"id: {name}", *more, f"automated: {{connection: scripted, pipeline: {name}}}"]) + "}"
+
+
+def by_hand(name: str, *more: str, does: str = "instructions: Look.") -> str:
+    """Return a manual activity."""
+    return "{" + ", ".join([f"id: {name}", *more, f"manual: {{{does}}}"]) + "}"
+
+
+def phase(name: str, *activities: str, more: str = "") -> str:
+    return f"{{id: {name}, owners: [group:qa], {more + ', ' if more else ''}activities: [{', '.join(activities)}]}}"
+
+
+def phases(*lines: str, more: str = "") -> str:
+    return f"id: process\n{more}\nphases:\n" + "\n".join(f"  - {line}" for line in lines)
+
+
+def why(release: Release, path: str, *, after: timedelta = timedelta()) -> Blocked:
+    """Return what an activity waits for, so long after the start."""
+    run = run_of(release, path)
+    run.release = Release.objects.get(pk=release.pk)
+    return run_blocked(run, now=MONDAY + after)
+
+
+def drawn(links: list[Link] | tuple[Link, ...]) -> list[object]:
+    """Return links as kinds and what they are about, with what is behind them in a list."""
+    shape: list[object] = []
+    for link in links:
+        name = f"{link.kind} {link.path or link.subject}".strip()
+        shape.append((name, drawn(link.links)) if link.links else name)
+    return shape
+
+
+# What has not opened --------------------------------------------------------------------------------------------------
+def test_a_chain_leads_from_the_last_phase_to_the_person_everything_waits_for(engine):
+    # check(look) ──> build(make ──> pack) ──> ship(go)
+    text = phases(
+        phase("check", by_hand("look", does="tasks: [{id: t, name: Read it, groups: [security]}]")),
+        phase("build", auto("make"), auto("pack", "depends_on: [make]"), more="depends_on: [check]"),
+        phase("ship", auto("go"), more="depends_on: [build]"),
+    )
+    found = why(start(text), "ship/go")
+    at_the_end = ("dependency check", ["task check/look"])
+    assert drawn(found.links) == [("phase ship", [("dependency build", [at_the_end])])]
+    assert found.links[0].who == ("group:security",)
+    assert found.links[0].links[0].links[0].links[0].words == "check/look: the task “Read it” is not done."
+    causes = "check/look (people: qa), build/make (automated, pending) and build/pack (automated, pending)"
+    assert (found.earliest_at, found.hangs_on) == (None, f"It hangs on {causes}.")
+
+
+def test_an_activity_names_every_one_it_needs_and_follows_each_once(engine):
+    #  ┌─> b ─┐
+    #  a      ├─> d        a runs
+    #  └─> c ─┘
+    engine.script["a"] = [fakes.running("1")]
+    text = phases(
+        phase(
+            "p", auto("a"), auto("b", "depends_on: [a]"), auto("c", "depends_on: [a]"), auto("d", "depends_on: [b, c]")
+        )
+    )
+    release = start(text)
+    work(release)
+    shape = [("dependency p/b", [("dependency p/a", ["running p/a"])]), ("dependency p/c", ["dependency p/a"])]
+    assert drawn(why(release, "p/d").links) == shape
+    assert why(release, "p/b").links[0].links[0].since == run_of(release, "p/a").started_at
+
+
+def test_what_is_behind_a_failure_on_hold_says_who_decides(engine):
+    # a ──> b ──> c         a is on hold
+    engine.script["a"] = [fakes.failed()]
+    text = phases(
+        phase("p", auto("a", "owners: [user:ann]"), auto("b", "depends_on: [a]"), auto("c", "depends_on: [b]"))
+    )
+    release = start(text)
+    work(release)
+    found = why(release, "p/c")
+    held = ("dependency_failed p/a", ["on_hold p/a"])
+    assert drawn(found.links) == [("dependency_failed p/b", [held])]
+    assert found.links[0].who == ("user:ann", "group:qa")
+    decision = found.links[0].links[0].links[0]
+    assert decision.words.startswith("p/a failed and waits for ann, qa or whoever operates the release to decide: ")
+    assert drawn(why(release, "p/a").links) == ["on_hold p/a"]
+
+
+def test_where_one_need_is_enough_each_is_named_as_one_of_several(engine):
+    # a ──> c <── b     (needs: any)     a is on hold, b runs
+    engine.script["a"], engine.script["b"] = [fakes.failed()], [fakes.running("1")]
+    release = start(phases(phase("p", auto("a"), auto("b"), auto("c", "depends_on: [a, b]", "needs: any"))))
+    work(release)
+    found = why(release, "p/c")
+    assert drawn(found.links) == [("dependency_failed p/a", ["on_hold p/a"]), ("dependency p/b", ["running p/b"])]
+    assert all(link.words.endswith("; one of these is enough.") for link in found.links)
+
+
+def test_a_phase_waits_only_for_what_is_first_in_the_one_it_needs(engine):
+    # build(a ──> b, c) ──> ship        a runs, c waits
+    engine.script["a"] = [fakes.running("1")]
+    text = phases(
+        phase("build", auto("a"), auto("b", "depends_on: [a]"), by_hand("c")),
+        phase("ship", auto("go"), more="depends_on: [build]"),
+    )
+    release = start(text)
+    work(release)
+    found = run_blocked(phase_of(release, "ship"), now=MONDAY)
+    assert (found.kind, drawn(found.links)) == ("phase", [("dependency build", ["running build/a", "done build/c"])])
+
+
+CALLED = """
+id: inner
+phases:
+  - id: first
+    activities: [{id: ask, manual: {instructions: Look.}}]
+  - id: then
+    depends_on: [first]
+    activities: [{id: tell, manual: {instructions: Look.}}]
+"""
+
+
+def test_a_subprocess_waits_and_lets_wait_as_what_is_in_it(engine):
+    # go ──> call( first(ask) ──> then(tell) ) ──> end      go runs, then has succeeded
+    engine.script["go"] = [fakes.running("1")]
+    text = f"{CALLED}---\n" + phases(
+        phase("p", auto("go"), "{id: call, subprocess: inner, depends_on: [go]}", by_hand("end", "depends_on: [call]"))
+    )
+    release = start(text)
+    work(release)
+    not_open = ("container p/call", [("dependency p/go", ["running p/go"])])
+    assert drawn(why(release, "p/call/first/ask").links) == [("phase p/call/first", [not_open])]
+    assert drawn(why(release, "p/end").links) == [("dependency p/call", [("dependency p/go", ["running p/go"])])]
+    engine.looks["go"] = [fakes.Outcome("succeeded")]
+    run = run_of(release, "p/go")
+    attempts.look(release.pk, run.pk, 1)
+    assert drawn(why(release, "p/end").links) == [("dependency p/call", ["done p/call/first/ask"])]
+    behind = [("dependency p/call/first", ["done p/call/first/ask"])]
+    assert drawn(why(release, "p/call/then/tell").links) == [("phase p/call/then", behind)]
+
+
+EACH = phases(
+    phase("p", "{id: each, for_each: '${{ [1, 2, 3, 4, 5] }}', parallel: 2, wait: 1h}", auto("z", "depends_on: [each]"))
+)
+
+
+def test_items_beyond_the_limit_wait_for_a_free_place_and_know_when_they_get_it():
+    # each: 5 waits of an hour, 2 at once ──> z
+    release = start(EACH)
+    assert list(states(release).values()).count("waiting") == 2
+    found = why(release, "p/each[4]")
+    assert drawn(found.links) == [("parallel p/each", ["wait p/each[0]", "wait p/each[1]"])]
+    assert found.links[0].words == "Each runs 2 of its 5 items at once."
+    assert [why(release, f"p/each[{index}]").earliest_at for index in (2, 3, 4)] == [
+        MONDAY + HOUR,
+        MONDAY + HOUR,
+        MONDAY + 2 * HOUR,
+    ]
+    end = why(release, "p/z")
+    assert drawn(end.links) == [("dependency p/each", ["wait p/each[0]", "wait p/each[1]"])]
+    assert (end.earliest_at, end.hangs_on, end.links[0].until) == (MONDAY + 3 * HOUR, "", MONDAY + 3 * HOUR)
+
+
+def test_a_long_row_beside_each_other_is_told_in_part():
+    asks = [by_hand(f"a{number}") for number in range(9)]
+    release = start(phases(phase("p", *asks), phase("q", by_hand("b"), more="depends_on: [p]")))
+    links = why(release, "q/b").links[0].links[0].links
+    assert [link.kind for link in links] == ["done"] * 6 + ["more"]
+    assert links[-1].words == "And 3 more."
+
+
+def test_a_paused_release_says_so_beside_everything_else(engine, manager):
+    # a (queued) ──> b
+    release = start(phases(phase("p", auto("a"), auto("b", "depends_on: [a]"))))
+    running.pause_release(manager, release, now=MONDAY)
+    assert drawn(why(release, "p/a").links) == ["queued p/a", f"paused release:{release.pk}"]
+    assert drawn(why(release, "p/b").links) == [("dependency p/a", ["queued p/a"]), f"paused release:{release.pk}"]
+    found = why(release, "p/a")
+    assert (found.earliest_at, found.hangs_on) == (None, "It hangs on somebody resuming the release.")
+
+
+# The clock ------------------------------------------------------------------------------------------------------------
+def held(release: Release, path: str, **columns: object) -> None:
+    changed = ActivityRun.objects.filter(release=release, path=path).update(**columns)
+    changed += PhaseRun.objects.filter(release=release, path=path).update(**columns)
+    assert changed == 1
+
+
+def gated() -> Release:
+    """Return a release of two phases with an activity each: p(a) ──> q(b)."""
+    return start(phases(phase("p", by_hand("a")), phase("q", by_hand("b"), more="depends_on: [p]")))
+
+
+def test_what_opens_later_says_when_even_while_something_else_is_in_its_way():
+    release = gated()
+    held(release, "q", opens_at=MONDAY + 3 * HOUR)
+    found = run_blocked(phase_of(release, "q"), now=MONDAY)
+    assert drawn(found.links) == [("dependency p", ["done p/a"]), "opens q"]
+    assert found.links[1].until == MONDAY + 3 * HOUR
+    assert [link.kind for link in run_blocked(phase_of(release, "q"), now=MONDAY + 4 * HOUR).links] == ["dependency"]
+
+
+def test_a_freeze_says_which_it_is_and_when_it_ends():
+    release = gated()
+    until = MONDAY + 2 * HOUR
+    freeze = {"kind": "freeze", "freeze": "year-end", "name": "Year end", "until": until.isoformat()}
+    held(release, "q/b", state="pending", held_by=freeze, held_until=until)
+    held(release, "q", state="running", started_at=MONDAY)
+    held(release, "p", state="skipped", finished_at=MONDAY)
+    found = why(release, "q/b")
+    assert [(link.kind, link.subject, link.until) for link in found.links] == [("freeze", "freeze:year-end", until)]
+    assert found.links[0].words == "The freeze Year end lets nothing here start."
+    assert (found.earliest_at, found.hangs_on) == (until, "")
+    assert drawn(why(release, "q/b", after=3 * HOUR).links) == ["opening q/b"]
+
+
+def test_a_freeze_without_an_end_leaves_the_earliest_start_open():
+    release = gated()
+    freeze = {"kind": "freeze", "freeze": "stop", "name": "Stop the line", "until": None}
+    held(release, "q/b", held_by=freeze, held_until=MONDAY + HOUR)
+    found = why(release, "q/b")
+    assert found.links[1].words == "The freeze Stop the line lets nothing here start until it is lifted."
+    assert found.links[1].until is None
+    assert found.earliest_at is None
+    assert "the freeze Stop the line, which has no end" in found.hangs_on
+
+
+def test_the_earliest_start_adds_up_lengths_that_are_known():
+    # soak (2h) ──> rest (30m) ──> b, which opens after 1h
+    wait = "{id: soak, wait: 2h}", "{id: rest, wait: 30m, depends_on: [soak]}", by_hand("b", "depends_on: [rest]")
+    release = start(phases(phase("p", *wait)))
+    assert why(release, "p/b").earliest_at == MONDAY + timedelta(hours=2, minutes=30)
+    held(release, "p/b", opens_at=MONDAY + timedelta(hours=1))
+    assert why(release, "p/b", after=HOUR).earliest_at == MONDAY + timedelta(hours=2, minutes=30)
+    held(release, "p/b", opens_at=MONDAY + timedelta(hours=9))
+    assert why(release, "p/b").earliest_at == MONDAY + timedelta(hours=9)
+
+
+def test_the_earliest_start_of_one_of_several_needs_is_the_first_that_is_known():
+    # soak (2h) ──> b <── ask     (needs: any)
+    both = "{id: soak, wait: 2h}", by_hand("ask"), by_hand("b", "depends_on: [soak, ask]", "needs: any")
+    assert why(start(phases(phase("p", *both))), "p/b").earliest_at == MONDAY + 2 * HOUR
+
+
+def test_a_retry_says_when_it_is_and_a_queued_activity_that_a_worker_takes_it(engine):
+    engine.script["a"] = [fakes.failed()]
+    release = start(phases(phase("p", auto("a", "retry: {attempts: 3, delay: 10m}"), auto("b"))))
+    run = run_of(release, "p/a")
+    attempts.carry_out(release.pk, run.pk, 1)
+    failed_at = run.attempts.get().finished_at
+    run.refresh_from_db()
+    run.release = release
+    assert run.state == "queued"
+    found = run_blocked(run, now=failed_at)
+    assert [(link.kind, link.until) for link in found.links] == [("retry", failed_at + timedelta(minutes=10))]
+    assert found.earliest_at == failed_at + timedelta(minutes=10)
+    assert drawn(run_blocked(run, now=failed_at + HOUR).links) == ["queued p/a"]
+    assert drawn(why(release, "p/b").links) == ["queued p/b"]
+
+
+def test_signals_and_waits_say_what_they_wait_for():
+    release = start(phases(phase("p", "{id: hook, signal: {}}", "{id: soak, wait: 2h}")))
+    assert drawn(why(release, "p/hook").links) == ["signal p/hook"]
+    assert why(release, "p/hook").links[0].who == ("group:qa",)
+    assert [(link.kind, link.until) for link in why(release, "p/soak").links] == [("wait", MONDAY + 2 * HOUR)]
+
+
+# People ---------------------------------------------------------------------------------------------------------------
+def test_a_manual_activity_names_every_part_that_is_missing(author):
+    parts = (
+        "tasks: [{id: t, name: Read, groups: [security]}, {id: o, name: Maybe, required: false}], "
+        "form: {notes: {type: text, required: true}}, evidence: {required: 2}, "
+        "approval: {rules: [{group: qa, count: 2}]}"
+    )
+    release = start(phases(phase("p", by_hand("a", does=parts))))
+    links = why(release, "p/a").links
+    assert [(link.kind, link.subject) for link in links] == [
+        ("task", "task:t"),
+        ("form", ""),
+        ("sign_off", "rule:0"),
+        ("evidence", ""),
+    ]
+    assert [link.who for link in links[:2]] == [("group:security",), ("group:qa", "group:security")]
+    ann = member("ann", "security")
+    answering.set_task(ann, run_of(release, "p/a"), "t", done=True, now=MONDAY)
+    assert [link.kind for link in why(release, "p/a").links] == ["form", "sign_off", "evidence"]
+
+
+def test_a_sign_off_counts_who_has_signed_and_names_who_still_may():
+    ann, ben, eve = member("ann", "qa"), member("ben", "qa"), member("eve", "qa")
+    member("old", "qa", active=False)
+    release = start(phases(phase("p", by_hand("a", does="approval: {rules: [{group: qa, count: 2}]}"))), by=eve)
+    link = why(release, "p/a").links[0]
+    assert link.words == "p/a: sign-off 1 of 2 by qa is missing; ann or ben may sign."
+    assert (link.kind, link.who) == ("sign_off", ("group:qa",))
+    answering.sign_off(ann, run_of(release, "p/a"), decision="approved", now=MONDAY)
+    assert why(release, "p/a").links[0].words == "p/a: sign-off 2 of 2 by qa is missing; ben may sign."
+    ben.groups.clear()
+    assert why(release, "p/a").links[0].words == "p/a: sign-off 2 of 2 by qa is missing; nobody is left who may sign."
+
+
+def test_a_role_that_nobody_fills_stands_behind_what_is_asked_of_it(manager):
+    text = phases(
+        "{id: p, owners: ['role:lead'], activities: [{id: a, manual: {instructions: Look.}}]}",
+        more="roles: {lead: {group: qa}}",
+    )
+    release = start(text)
+    links = why(release, "p/a").links
+    assert drawn(links) == [("done p/a", ["role_unfilled role:lead"])]
+    assert links[0].links[0].words.startswith("Nobody fills the role lead: whoever plans the release can name somebody")
+    planning.fill_role(manager, release, role="lead", user=member("ann", "qa"), now=MONDAY)
+    assert drawn(why(release, "p/a").links) == ["done p/a"]
+
+
+# id, terms of the approval: rules of several kinds, and who is kept out
+TERMS = [
+    "rules: [{group: qa, count: 2}]",
+    "rules: [{group: qa, all: true}], four_eyes: false",
+    "rules: [{group: qa, percent: 50}, {users: [ann, eve], count: 1}]",
+    "rules: [{user: ben, count: 1}, {group: security, count: 1}], different_from: [before]",
+    "rules: [{group: qa, count: 1}], same_as: [p.before]",
+    "rules: [{group: 'role:lead', count: 1}, {group: nobody, count: 1}]",
+]
+
+
+@pytest.mark.parametrize("terms", TERMS)
+def test_sign_offs_of_a_whole_release_stand_as_they_do_for_one_activity(terms, manager):
+    # before (done by ann) ──> ask, again (two items), of which ben signs one if he may
+    ann, ben, eve = member("ann", "qa", "security"), member("ben", "qa"), member("eve", "qa", "security")
+    member("old", "qa", active=False)
+    asks = by_hand("ask", "depends_on: [before]", does=f"approval: {{{terms}}}")
+    again = by_hand("again", "depends_on: [before]", "for_each: '${{ [1, 2] }}'", does=f"approval: {{{terms}}}")
+    release = start(phases(phase("p", by_hand("before"), asks, again), more="roles: {lead: {group: qa}}"), by=eve)
+    planning.fill_role(manager, release, role="lead", user=ben, now=MONDAY)
+    answering.complete_activity(ann, run_of(release, "p/before"), now=MONDAY)
+    with suppress(NotPermitted):
+        answering.sign_off(ben, run_of(release, "p/again[1]"), decision="approved", now=MONDAY)
+    release.refresh_from_db()
+    found = situation_of(release, now=MONDAY).asked
+    waiting = list(ActivityRun.objects.filter(release=release, state="waiting"))
+    assert len(waiting) >= 2
+    assert {run.pk: found[run.pk].standings for run in waiting} == {
+        run.pk: people.standings_of(release.pk, run) for run in waiting
+    }
+
+
+# A whole release ------------------------------------------------------------------------------------------------------
+def test_a_release_lists_everything_idle_in_order_and_what_it_waits_for_itself(engine):
+    # p(a ──> b, c) ──> q(d)        a runs
+    engine.script["a"] = [fakes.running("1")]
+    text = phases(
+        phase("p", auto("a"), auto("b", "depends_on: [a]"), by_hand("c")), phase("q", auto("d"), more="depends_on: [p]")
+    )
+    release = start(text)
+    work(release)
+    found = release_blocked(release, now=MONDAY)
+    assert drawn(found.links) == ["running p/a", "done p/c"]
+    assert [(run.path, run.state) for run in found.runs] == [
+        ("p/b", "pending"),
+        ("p/c", "waiting"),
+        ("q", "pending"),
+        ("q/d", "pending"),
+    ]
+
+
+def test_what_is_over_waits_for_nothing(engine, manager):
+    release = start(phases(phase("p", auto("a"), by_hand("b"))))
+    work(release)
+    assert why(release, "p/a").links == []
+    running.abort_release(manager, release, now=MONDAY, reason="no")
+    release.refresh_from_db()
+    found = release_blocked(release, now=MONDAY)
+    assert (found.links, found.runs) == ([], [])
+    assert why(release, "p/b").links == []
+
+
+def cost(release: Release) -> int:
+    release_blocked(release, now=MONDAY)  # the tree is read once per process
+    with CaptureQueriesContext(connection) as caught:
+        release_blocked(release, now=MONDAY)
+    return len(caught)
+
+
+def test_a_release_costs_the_same_however_many_wait_and_for_whom():
+    def many(count: int) -> Release:
+        does = "tasks: [{id: t, name: T, groups: [g%d]}], approval: {rules: [{group: g%d}], different_from: [first]}"
+        asks = [by_hand(f"a{n}", "depends_on: [first]", does=does % (n, n)) for n in range(count)]
+        for n in range(count):
+            member(f"person-{n}", f"g{n}")
+        text = phases(phase("p", by_hand("first"), *asks)).replace("id: process", f"id: process-{count}")
+        release = start(text)
+        answering.complete_activity(member("ann", "qa"), run_of(release, "p/first"), now=MONDAY)
+        return Release.objects.get(pk=release.pk)
+
+    assert cost(many(2)) == cost(many(40)) < 16
