@@ -3,24 +3,28 @@
 1. The person's names are collected: their own, their groups', and the roles they fill in releases under way.
 2. One query finds the waiting and held activities that speak of any of these names (owners, open tasks, approvals).
 3. For each, what exactly is asked of this person is worked out from the rows; what asks nothing more is left out.
+4. What is due first comes first, so that what is overdue leads; what is due at no time follows, the oldest first.
 
 Somebody kept out by `different_from` or `same_as` still sees the sign-off here; the activity's page offers them none.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.functions import Least
 
 from activities.fields import searchable
 from releases import assignees, policy
 from releases.execution import people
 from releases.models import ActivityRun, Release, ReleaseRole, SignOff, TaskRun
+from releases.reading.due import is_overdue
 
 UNDER_WAY = ("running", "paused")
 MOST = 100
@@ -29,35 +33,64 @@ Names = set[tuple[str, str]]
 
 @dataclass(slots=True)
 class Waiting:
-    """An activity that waits for a person; `asks` says for what: decision, sign-off, task, form, evidence, done."""
+    """An activity that waits for a person; `asks` says for what: decision, sign-off, task, form, evidence, done.
+
+    `due_at` is the earliest moment at which it, its phase or one of this person's tasks in it is due.
+    """
 
     run: ActivityRun
     asks: list[str]
     since: datetime | None
+    due_at: datetime | None = None
+    overdue: bool = False
 
 
-def waiting_for(user: User, *, release: Release | None = None, most: int = MOST) -> list[Waiting]:
-    """Return what waits for `user`, the oldest first: everywhere, or in one release."""
+def waiting_for(
+    user: User, *, release: Release | None = None, most: int = MOST, now: datetime | None = None
+) -> list[Waiting]:
+    """Return what waits for `user`, what is due first and then the oldest first: everywhere, or in one release.
+
+    `now` (UTC), if it is not the clock's, decides what is overdue.
+    """
     own: Names = {
         ("user", user.get_username()),
         *(("group", name) for name in user.groups.values_list("name", flat=True)),
     }
     roles = list(ReleaseRole.objects.filter(user=user, release__state__in=UNDER_WAY).values_list("release_id", "role"))
-    runs = _runs(user).filter(_speaks_of(own) | _speaks_of_roles(roles)).order_by("opened_at", "id")
+    runs = (
+        _runs(user)
+        .filter(_speaks_of(own) | _speaks_of_roles(roles))
+        .order_by(F("first_due_at").asc(nulls_last=True), "opened_at", "id")
+    )
     if release is not None:
         runs = runs.filter(release=release)
     found = []
     for run in runs[:most]:
         held = own | {("role", role) for release_id, role in roles if release_id == run.release_id}
         if asks := _asks(user, run, held):
-            found.append(Waiting(run, asks, run.finished_at or run.started_at or run.opened_at))
-    return found
+            due_at = _due(run, held)
+            since = run.finished_at or run.started_at or run.opened_at
+            found.append(Waiting(run, asks, since, due_at, is_overdue(due_at, None, now)))
+    return sorted(found, key=_place)
+
+
+def _place(entry: Waiting) -> tuple[float, float]:
+    """Order by when it is due, then by when it opened."""
+    due, opened = entry.due_at, entry.run.opened_at
+    return due.timestamp() if due else math.inf, opened.timestamp() if opened else 0
+
+
+def _due(run: ActivityRun, held: Names) -> datetime | None:
+    tasks = [task.due_at for task in _own_tasks(run, held)]
+    return min((at for at in (run.due_at, run.phase.due_at, *tasks) if at is not None), default=None)
 
 
 def _runs(user: User) -> QuerySet[ActivityRun]:
     waiting = Q(state="on_hold") | Q(state="waiting", kind="manual")
+    tasks = TaskRun.objects.filter(activity_run=OuterRef("pk"), attempt=OuterRef("attempt"), done_at=None)
+    first_task = Subquery(tasks.order_by("due_at").values("due_at")[:1])
     return (
-        ActivityRun.objects.alias(asked=searchable("work"))
+        ActivityRun.objects.alias(asked=searchable("work"), first_due_at=Least("due_at", "phase__due_at", first_task))
         .filter(waiting, release__state__in=UNDER_WAY, release__in=policy.visible_releases(user))
         .select_related("release", "phase")
         .prefetch_related(
@@ -99,7 +132,7 @@ def _asks(user: User, run: ActivityRun, held: Names) -> list[str]:
     owner = _named(held, run.phase.owners)
     if run.state == "on_hold":
         return ["decision"] if owner else []
-    tasks = [task for task in run.open_tasks if task.attempt == run.attempt and _named(held, task.groups)]  # type: ignore[attr-defined]
+    tasks = _own_tasks(run, held)
     work, asks = run.work, ["task"] if tasks else []
     if work.get("form") and not work.get("answered") and (owner or tasks):
         asks.append("form")
@@ -111,6 +144,11 @@ def _asks(user: User, run: ActivityRun, held: Names) -> list[str]:
     if owner and not asks and not (work.get("approval") or work.get("form") or work.get("tasks") or required):
         asks.append("done")
     return asks
+
+
+def _own_tasks(run: ActivityRun, held: Names) -> list[TaskRun]:
+    open_tasks: list[TaskRun] = run.open_tasks  # type: ignore[attr-defined]
+    return [task for task in open_tasks if task.attempt == run.attempt and _named(held, task.groups)]
 
 
 def _is_asked_to_sign(user: User, run: ActivityRun, held: Names) -> bool:

@@ -26,11 +26,16 @@ class WaitingOut(serializers.Serializer[Any]):
     path = serializers.CharField(source="run.path")
     name = serializers.CharField(source="run.name")
     asks = serializers.ListField(child=serializers.CharField())
+    due_at = serializers.DateTimeField(allow_null=True)
+    overdue = serializers.BooleanField()
     since = serializers.DateTimeField(allow_null=True)
 
 
 class MeOut(serializers.Serializer[Any]):
-    """You; `token` is the one this request carries, if it carries one. At most 100 things wait here, oldest first."""
+    """You; `token` is the one this request carries, if it carries one.
+
+    At most 100 things wait here: what is due first, then what is due at no time, the oldest first.
+    """
 
     username = serializers.CharField()
     name = serializers.CharField(allow_blank=True)

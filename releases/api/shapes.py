@@ -31,7 +31,10 @@ class ValueOut(serializers.Serializer[Any]):
 
 
 class ActivityNodeOut(serializers.Serializer[Any]):
-    """An activity in the tree: a subprocess holds phases, a `for_each` one item after the other."""
+    """An activity in the tree: a subprocess holds phases, a `for_each` one item after the other.
+
+    It is `overdue` once `due_at` has passed and it has not settled; that changes nothing about its state.
+    """
 
     id = serializers.IntegerField()
     path = serializers.CharField()
@@ -45,6 +48,9 @@ class ActivityNodeOut(serializers.Serializer[Any]):
     item = Anything(allow_null=True)
     error = serializers.CharField(allow_blank=True)
     reason = serializers.CharField(allow_blank=True)
+    opens_at = serializers.DateTimeField(allow_null=True)
+    due_at = serializers.DateTimeField(allow_null=True)
+    overdue = serializers.BooleanField()
     opened_at = serializers.DateTimeField(allow_null=True)
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
@@ -68,6 +74,9 @@ class PhaseNodeOut(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=PHASE_STATES)
     owners = serializers.ListField(child=serializers.CharField())
     error = serializers.CharField(allow_blank=True)
+    opens_at = serializers.DateTimeField(allow_null=True)
+    due_at = serializers.DateTimeField(allow_null=True)
+    overdue = serializers.BooleanField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
     needs = serializers.ListField(child=serializers.CharField())
@@ -95,6 +104,9 @@ class PhaseRunOut(serializers.Serializer[Any]):
     owners = serializers.ListField(child=serializers.CharField())
     needs = serializers.ListField(child=serializers.CharField())
     error = serializers.CharField(allow_blank=True)
+    opens_at = serializers.DateTimeField(allow_null=True)
+    due_at = serializers.DateTimeField(allow_null=True)
+    overdue = serializers.BooleanField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
     inputs = ValueOut(many=True)

@@ -13,6 +13,7 @@ from releases.execution import people
 from releases.execution.asking import form_of
 from releases.execution.snapshots import tree_of
 from releases.models import ActivityRun, Attempt, Comment, Evidence, SignOff, TaskRun
+from releases.reading.due import is_overdue
 from releases.reading.logs import Log, log_of
 from releases.reading.may import activity_may, is_named, names_held
 from releases.reading.tree import needs_of
@@ -28,6 +29,9 @@ class TaskView:
     groups: list[str]
     required: bool
     expected_seconds: float | None
+    opens_at: datetime | None
+    due_at: datetime | None
+    overdue: bool
     done_at: datetime | None
     done_by: str
     may: bool
@@ -76,6 +80,9 @@ class ActivityDetail:
     item: Any
     error: str
     reason: str
+    opens_at: datetime | None
+    due_at: datetime | None
+    overdue: bool
     opened_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
@@ -98,8 +105,8 @@ class ActivityDetail:
 
 
 _COLUMNS = (
-    "path", "slug", "name", "kind", "state", "required", "partial", "item", "error", "reason", "opened_at",
-    "started_at", "finished_at", "deadline_at", "outputs",
+    "path", "slug", "name", "kind", "state", "required", "partial", "item", "error", "reason", "opens_at",
+    "due_at", "opened_at", "started_at", "finished_at", "deadline_at", "outputs",
 )  # fmt: skip
 
 
@@ -144,6 +151,7 @@ def _about(run: ActivityRun) -> dict[str, Any]:
         "phase_name": run.phase.name,
         "owners": list(doc["owners"]),
         "needs": needs_of(tree, run.node),
+        "overdue": is_overdue(run.due_at, run.finished_at),
         "expires_at": _expiry(run),
         "inputs": values_of(doc["inputs"], run.inputs, run.sources),
         "instructions": str(run.work.get("instructions") or ""),
@@ -165,6 +173,9 @@ def _tasks(actor: Actor, run: ActivityRun, tasks: Sequence[TaskRun], held: set[t
             groups=task.groups,
             required=task.required,
             expected_seconds=task.expected_seconds,
+            opens_at=task.opens_at,
+            due_at=task.due_at,
+            overdue=is_overdue(task.due_at, task.done_at or run.finished_at),
             done_at=task.done_at,
             done_by=task.done_by_name,
             may=open_to_change and (decides or is_named(held, task.groups)),

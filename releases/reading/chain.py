@@ -99,9 +99,9 @@ class Chain:
 
     def _closed(self, holder: Row, depth: int) -> Link:
         if holder.kind == "phase":
-            words = f"The phase {holder.name} is not open."
+            words = f"The phase {holder.path} is not open."
             return self._link("phase", words, holder, links=self._why(holder, depth - 1))
-        words = f"{holder.name}, which it is a part of, {_STATES[holder.state]}."
+        words = f"{holder.path}, which it is a part of, {_STATES[holder.state]}."
         return self._link("container", words, holder, links=self._why(holder, depth - 1))
 
     def _needs(self, row: Row, depth: int) -> list[Link]:
@@ -138,7 +138,7 @@ class Chain:
         busy = [item for item in self.situation.children(holder) if item.state != "pending" and not item.is_settled]
         if limit is None or len(busy) < limit:
             return []
-        words = f"{holder.name} runs {limit} of its {holder.count} items at once."
+        words = f"{holder.path} runs {limit} of its {holder.count} items at once."
         links = self._some(busy, lambda item: self._why(item, depth - 1))
         return [self._link("parallel", words, holder, links=links)]
 
@@ -156,30 +156,20 @@ class Chain:
 
     def _running(self, row: Row, depth: int) -> list[Link]:
         if not self.situation.node(row).is_container:
-            return [self._link("running", f"{row.path} is running.", row, since=row.started_at)]
-        return self._some(self._front(row), lambda child: self._why(child, depth))
-
-    def _front(self, container: Row) -> list[Row]:
-        """Return what is unsettled in a container and does not just wait for something else in it."""
-        open_rows = [child for child in self.situation.children(container) if not child.is_settled]
-        inside = {child.key for child in open_rows}
-        begun = [child for child in open_rows if child.state != "pending"]
-        limit = self.situation.node(container).parallel
-        if limit is not None and len(begun) >= limit:
-            return begun
-        return [row for row in open_rows if inside.isdisjoint(need.key for need in self.situation.needs(row))]
+            return [self._link("running", "It is running.", row, since=row.started_at)]
+        return self._some(self.situation.first_in(row), lambda child: self._why(child, depth))
 
     def _on_hold(self, row: Row) -> list[Link]:
         who = self.situation.deciders(row)
         by = listed([*spoken(who), "whoever operates the release"])
-        words = f"{row.path} failed and waits for {by} to decide: {_short(row.error)}"
+        words = f"It failed and waits for {by} to decide: {_short(row.error)}"
         return [self._link("on_hold", words, row, since=row.started_at, who=who)]
 
     def _waiting(self, row: Row) -> list[Link]:
         if row.kind == "wait":
-            return [self._link("wait", f"{row.path} waits for its moment.", row, until=self.situation.untils[row.id])]
+            return [self._link("wait", "It waits for its moment.", row, until=self.situation.untils[row.id])]
         if row.kind == "signal":
-            words = f"{row.path} waits for a signal from outside."
+            words = "It waits for a signal from outside."
             return [self._link("signal", words, row, since=row.started_at, who=self.situation.deciders(row))]
         return self._asks(row)
 
@@ -188,18 +178,18 @@ class Chain:
         hands_in = [*self.situation.deciders(row), *asked.every_group]
         links = [
             self._link(
-                "task", f"{row.path}: the task “{task.name}” is not done.", row, subject=f"task:{task.slug}",
+                "task", f"The task “{task.name}” is not done.", row, subject=f"task:{task.slug}",
                 since=since, who=task.groups,
             )
             for task in asked.tasks
         ]  # fmt: skip
         if asked.form:
-            links.append(self._link("form", f"{row.path}: nobody has filled in the form.", row, who=hands_in))
+            links.append(self._link("form", "Nobody has filled in the form.", row, who=hands_in))
         links += [self._sign_off(row, index) for index, rule in enumerate(asked.standings) if rule.missing]
         if asked.evidence:
             files = "1 file is" if asked.evidence == 1 else f"{asked.evidence} files are"
-            links.append(self._link("evidence", f"{row.path}: {files} missing as evidence.", row, who=hands_in))
-        return links or [self._link("done", f"{row.path}: nobody has said that it is done.", row, who=hands_in)]
+            links.append(self._link("evidence", f"{files.capitalize()} missing as evidence.", row, who=hands_in))
+        return links or [self._link("done", "Nobody has said that it is done.", row, who=hands_in)]
 
     def _sign_off(self, row: Row, index: int) -> Link:
         asked, people = self.situation.asked[row.id], self.situation.people
@@ -207,7 +197,7 @@ class Chain:
         names = rule_names(rule.rule)
         signed = {user for other in asked.standings for user in other.signers}
         able = sorted(people.names[user] for user in rule.eligible - signed)
-        words = f"{row.path}: sign-off {len(rule.signers) + 1} of {rule.need} by {listed(spoken(names))} is missing"
+        words = f"Sign-off {len(rule.signers) + 1} of {rule.need} by {listed(spoken(names))} is missing"
         words += f"; {listed(able)} may sign." if able else "; nobody is left who may sign."
         return self._link("sign_off", words, row, subject=f"rule:{index}", since=row.started_at, who=names)
 

@@ -16,10 +16,10 @@ MOST_NAMES = 5
 class Link:
     """What something waits for. `kind` never changes its meaning; `words` say the same to a person, without times.
 
-    `path` is the phase or activity it is about, `subject` anything else (`freeze:year-end`, `task:look`, `role:lead`);
-    `until` is when it passes by itself, if that is known, and `since` when it began. `who` names those who can move it
-    on (`group:qa`, `user:ann`, `role:lead`), and `links` is what that in turn waits for. A link of the kind `more`
-    stands for others that are left out.
+    `path` is the phase or activity it is about, the "it" of the words; `subject` is anything else (`freeze:year-end`,
+    `task:look`, `role:lead`). `until` is when it passes by itself, if that is known, and `since` when it began. `who`
+    names those who can move it on (`group:qa`, `user:ann`, `role:lead`), and `links` is what that in turn waits for. A
+    link of the kind `more` stands for others that are left out.
     """
 
     kind: str

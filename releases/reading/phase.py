@@ -10,6 +10,7 @@ from config.trail import Actor
 from releases import policy
 from releases.execution.snapshots import tree_of
 from releases.models import PhaseRun
+from releases.reading.due import is_overdue
 from releases.reading.tree import needs_of
 from releases.reading.values import Value, values_of
 
@@ -27,6 +28,9 @@ class PhaseDetail:
     owners: list[str]
     needs: list[str]
     error: str
+    opens_at: datetime | None
+    due_at: datetime | None
+    overdue: bool
     started_at: datetime | None
     finished_at: datetime | None
     inputs: list[Value]
@@ -49,6 +53,9 @@ def phase_detail(phase: PhaseRun, actor: Actor) -> PhaseDetail:
         owners=phase.owners,
         needs=needs_of(tree, phase.node),
         error=phase.error,
+        opens_at=phase.opens_at,
+        due_at=phase.due_at,
+        overdue=is_overdue(phase.due_at, phase.finished_at),
         started_at=phase.started_at,
         finished_at=phase.finished_at,
         inputs=values_of(tree.nodes[phase.node].doc["inputs"], phase.inputs, phase.sources),

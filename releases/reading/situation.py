@@ -60,6 +60,8 @@ class Situation:
     people: People = field(default_factory=People)
     untils: Mapping[int, datetime] = field(default_factory=dict)
     retries: Mapping[int, datetime] = field(default_factory=dict)
+    _needs: dict[Key, list[Row]] = field(default_factory=dict)
+    _first: dict[Key, list[Row]] = field(default_factory=dict)
 
     @property
     def is_paused(self) -> bool:
@@ -81,9 +83,26 @@ class Situation:
 
     def needs(self, row: Row) -> list[Row]:
         """Return the unsettled runs that a pending run still has to wait for; none if one of several was enough."""
-        if row.state != "pending" or engine.readiness(self.picture, row.key)[0] != "not yet":
-            return []
-        return [need for need in map(self.rows.__getitem__, self.tree.needs(row.key)) if not need.is_settled]
+        if row.key not in self._needs:
+            waits = row.state == "pending" and engine.readiness(self.picture, row.key)[0] == "not yet"
+            needs = [self.rows[key] for key in self.tree.needs(row.key)] if waits else []
+            self._needs[row.key] = [need for need in needs if not need.is_settled]
+        return self._needs[row.key]
+
+    def first_in(self, container: Row) -> list[Row]:
+        """Return what is unsettled in a container and does not just wait for something else in it."""
+        if container.key not in self._first:
+            self._first[container.key] = self._first_in(container)
+        return self._first[container.key]
+
+    def _first_in(self, container: Row) -> list[Row]:
+        unsettled = [child for child in self.children(container) if not child.is_settled]
+        begun = [child for child in unsettled if child.state != "pending"]
+        limit = self.node(container).parallel
+        if limit is not None and len(begun) >= limit:
+            return begun
+        inside = {child.key for child in unsettled}
+        return [child for child in unsettled if inside.isdisjoint(need.key for need in self.needs(child))]
 
     def deciders(self, row: Row) -> list[str]:
         """Return the names of those who decide about a run: its own owners and those of the phases it lies in."""

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+
 from releases.execution.snapshots import tree_of
 from releases.models import ActivityRun, PhaseRun, Release
+from releases.reading.due import is_overdue
 from releases.tree import Tree
 
 
@@ -15,7 +18,8 @@ from releases.tree import Tree
 class ActivityView:
     """An activity run in the tree. `phases` are a subprocess's, `items` a `for_each`'s runs in the list's order.
 
-    `attempts` counts the tries so far; `needs` are the paths of what it depends on.
+    `attempts` counts the tries so far; `needs` are the paths of what it depends on. It is `overdue` once `due_at` has
+    passed and it has not settled.
     """
 
     id: int
@@ -30,9 +34,12 @@ class ActivityView:
     item: Any
     error: str
     reason: str
+    opens_at: datetime | None
+    due_at: datetime | None
     opened_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
+    overdue: bool = False
     needs: list[str] = field(default_factory=list)
     phases: list[PhaseView] = field(default_factory=list)
     items: list[ActivityView] = field(default_factory=list)
@@ -49,23 +56,27 @@ class PhaseView:
     state: str
     owners: list[str]
     error: str
+    opens_at: datetime | None
+    due_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
+    overdue: bool = False
     needs: list[str] = field(default_factory=list)
     activities: list[ActivityView] = field(default_factory=list)
 
 
-_PHASE = ("id", "path", "slug", "name", "state", "owners", "error", "started_at", "finished_at")
+_PHASE = ("id", "path", "slug", "name", "state", "owners", "error", "opens_at", "due_at", "started_at", "finished_at")
 _ACTIVITY = (
-    "id", "path", "slug", "name", "kind", "state", "required", "partial", "item", "error", "reason", "opened_at",
-    "started_at", "finished_at",
+    "id", "path", "slug", "name", "kind", "state", "required", "partial", "item", "error", "reason", "opens_at",
+    "due_at", "opened_at", "started_at", "finished_at",
 )  # fmt: skip
 
 
-def release_tree(release: Release) -> list[PhaseView]:
+def release_tree(release: Release, *, now: datetime | None = None) -> list[PhaseView]:
     """Return the phases of a release with everything below them, in document order; none before it has started.
 
-    Two queries, and once per process one for the tree it was pinned to.
+    Two queries, and once per process one for the tree it was pinned to. `now` (UTC), if it is not the clock's, decides
+    what is overdue.
     """
     if release.snapshot_id is None:
         return []
@@ -74,8 +85,9 @@ def release_tree(release: Release) -> list[PhaseView]:
     runs = list(
         ActivityRun.objects.filter(release=release).defer("inputs", "sources", "changed_inputs", "outputs", "work")
     )
-    phase_views = {phase.pk: _phase_view(phase, tree) for phase in phases}
-    views = {run.pk: _activity_view(run, tree) for run in runs}
+    now = now or timezone.now()
+    phase_views = {phase.pk: _phase_view(phase, tree, now) for phase in phases}
+    views = {run.pk: _activity_view(run, tree, now) for run in runs}
     for run in sorted(runs, key=_place):
         home = phase_views[run.phase_id].activities if run.parent_id is None else views[run.parent_id].items
         home.append(views[run.pk])
@@ -91,13 +103,16 @@ def _place(run: PhaseRun | ActivityRun) -> tuple[int, list[int]]:
     return run.node, [int(index) for index in run.items.split(".") if index]
 
 
-def _phase_view(phase: PhaseRun, tree: Tree) -> PhaseView:
-    return PhaseView(**{name: getattr(phase, name) for name in _PHASE}, needs=needs_of(tree, phase.node))
+def _phase_view(phase: PhaseRun, tree: Tree, now: datetime) -> PhaseView:
+    columns = {name: getattr(phase, name) for name in _PHASE}
+    overdue = is_overdue(phase.due_at, phase.finished_at, now)
+    return PhaseView(**columns, overdue=overdue, needs=needs_of(tree, phase.node))
 
 
-def _activity_view(run: ActivityRun, tree: Tree) -> ActivityView:
+def _activity_view(run: ActivityRun, tree: Tree, now: datetime) -> ActivityView:
     columns = {name: getattr(run, name) for name in _ACTIVITY}
-    return ActivityView(**columns, attempts=run.attempt, needs=needs_of(tree, run.node))
+    overdue = is_overdue(run.due_at, run.finished_at, now)
+    return ActivityView(**columns, attempts=run.attempt, overdue=overdue, needs=needs_of(tree, run.node))
 
 
 def needs_of(tree: Tree, node: int) -> list[str]:

@@ -79,8 +79,8 @@ def earliest_of(links: list[Link], *, now: datetime) -> tuple[datetime | None, s
 
 def starters_of(release: Release) -> tuple[str, ...]:
     """Return the groups and people that may start a release, groups first, at most MOST_NAMES; superusers left out."""
-    groups = Group.objects.filter(_holds(release, "group")).order_by("name")
-    people = User.objects.filter(_holds(release, "user"), is_active=True).order_by("username")
+    groups = Group.objects.filter(_holds(release, "group")).order_by("name").distinct()
+    people = User.objects.filter(_holds(release, "user"), is_active=True).order_by("username").distinct()
     names = [f"group:{name}" for name in groups.values_list("name", flat=True)[:MOST_NAMES]]
     names += [f"user:{name}" for name in people.values_list("username", flat=True)[:MOST_NAMES]]
     return tuple(names[:MOST_NAMES])

@@ -35,6 +35,33 @@ _ASKS = {
     "evidence": ("file", "Add evidence"),
     "done": ("check", "Say when it is done"),
 }
+_LINKS = {
+    "dependency": "pending",
+    "phase": "pending",
+    "container": "pending",
+    "dependency_failed": "on_hold",
+    "on_hold": "on_hold",
+    "paused": "paused",
+    "running": "running",
+    "queued": "queued",
+    "opening": "queued",
+    "retry": "retry",
+    "sign_off": "sign",
+    "task": "task",
+    "form": "form",
+    "evidence": "file",
+    "done": "check",
+    "signal": "signal",
+    "wait": "wait",
+    "opens": "scheduled",
+    "planned_start": "scheduled",
+    "next_try": "scheduled",
+    "role_unfilled": "people",
+    "draft": "draft",
+    "missed": "missed",
+    "cancelled": "cancelled",
+    "no_auto_start": "people",
+}
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
@@ -75,6 +102,12 @@ def asks(name: str) -> SafeString:
 
 
 @register.simple_tag
+def link_mark(kind: str) -> SafeString:
+    """Return the icon of what something waits for (a link's kind)."""
+    return icon(_LINKS.get(kind, "waiting"))
+
+
+@register.simple_tag
 def moment(at: datetime | None, look: str = "") -> SafeString:
     """Return a moment in the reader's zone, named; the same in UTC when pointed at. `look`: `time` leaves out today."""
     if at is None:
@@ -87,6 +120,16 @@ def moment(at: datetime | None, look: str = "") -> SafeString:
         text = f"{local.day} {local:%b}{'' if local.year == today.year else f' {local.year}'}, {local:%H:%M %Z}"
     in_utc = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), in_utc, text)
+
+
+@register.simple_tag
+def due(at: datetime | None, overdue: object = None) -> SafeString:
+    """Return when something is due, marked if it is overdue; nothing if it is due at no time."""
+    if at is None:
+        return SafeString("")
+    if overdue:
+        return format_html('<span class="due is-late">{}Overdue since {}</span>', icon("missed"), moment(at))
+    return format_html('<span class="due">Due {}</span>', moment(at))
 
 
 @register.simple_tag

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from config.errors import Fault, InvalidInput, PilothouseError
@@ -23,6 +24,7 @@ from releases.reading import ActivityDetail
 from releases.views.frame import find_activity, find_release, page
 from releases.views.release import board_of, show_board
 
+IDLE = ("pending", "queued", "waiting", "on_hold")
 SEEN_BY = ["processes.view_process", "processes.start_process", "processes.operate_process"]
 
 
@@ -67,6 +69,7 @@ def answer(
     asked = asks_of(run, detail, trouble or Trouble())
     panel = {
         "run": detail,
+        "blocked": reading.run_blocked(run, now=timezone.now()) if detail.state in IDLE else None,
         "asks": asked,
         "trouble_here": trouble,
         "text_log": clean_log(detail.log.text),

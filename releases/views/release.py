@@ -44,6 +44,7 @@ def board_of(request: HttpRequest, release: Release, **more: Any) -> dict[str, A
         "phases": reading.release_tree(release),
         "waiting": waiting,
         "waits": {entry.run.pk for entry in waiting},
+        "blocked": None if release.snapshot_id else reading.release_blocked(release, now=timezone.now()),
         "may_restart": "abort" in head["may"],
         "here": reverse("releases:show", args=[release.pk]),
         **more,

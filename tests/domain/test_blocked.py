@@ -70,7 +70,7 @@ def test_a_chain_leads_from_the_last_phase_to_the_person_everything_waits_for(en
     at_the_end = ("dependency check", ["task check/look"])
     assert drawn(found.links) == [("phase ship", [("dependency build", [at_the_end])])]
     assert found.links[0].who == ("group:security",)
-    assert found.links[0].links[0].links[0].links[0].words == "check/look: the task “Read it” is not done."
+    assert found.links[0].links[0].links[0].links[0].words == "The task “Read it” is not done."
     causes = "check/look (people: qa), build/make (automated, pending) and build/pack (automated, pending)"
     assert (found.earliest_at, found.hangs_on) == (None, f"It hangs on {causes}.")
 
@@ -105,7 +105,7 @@ def test_what_is_behind_a_failure_on_hold_says_who_decides(engine):
     assert drawn(found.links) == [("dependency_failed p/b", [held])]
     assert found.links[0].who == ("user:ann", "group:qa")
     decision = found.links[0].links[0].links[0]
-    assert decision.words.startswith("p/a failed and waits for ann, qa or whoever operates the release to decide: ")
+    assert decision.words.startswith("It failed and waits for ann, qa or whoever operates the release to decide: ")
     assert drawn(why(release, "p/a").links) == ["on_hold p/a"]
 
 
@@ -173,7 +173,7 @@ def test_items_beyond_the_limit_wait_for_a_free_place_and_know_when_they_get_it(
     assert list(states(release).values()).count("waiting") == 2
     found = why(release, "p/each[4]")
     assert drawn(found.links) == [("parallel p/each", ["wait p/each[0]", "wait p/each[1]"])]
-    assert found.links[0].words == "Each runs 2 of its 5 items at once."
+    assert found.links[0].words == "p/each runs 2 of its 5 items at once."
     assert [why(release, f"p/each[{index}]").earliest_at for index in (2, 3, 4)] == [
         MONDAY + HOUR,
         MONDAY + HOUR,
@@ -271,6 +271,7 @@ def test_a_retry_says_when_it_is_and_a_queued_activity_that_a_worker_takes_it(en
     run = run_of(release, "p/a")
     attempts.carry_out(release.pk, run.pk, 1)
     failed_at = run.attempts.get().finished_at
+    assert failed_at is not None
     run.refresh_from_db()
     run.release = release
     assert run.state == "queued"
@@ -314,12 +315,12 @@ def test_a_sign_off_counts_who_has_signed_and_names_who_still_may():
     member("old", "qa", active=False)
     release = start(phases(phase("p", by_hand("a", does="approval: {rules: [{group: qa, count: 2}]}"))), by=eve)
     link = why(release, "p/a").links[0]
-    assert link.words == "p/a: sign-off 1 of 2 by qa is missing; ann or ben may sign."
+    assert link.words == "Sign-off 1 of 2 by qa is missing; ann or ben may sign."
     assert (link.kind, link.who) == ("sign_off", ("group:qa",))
     answering.sign_off(ann, run_of(release, "p/a"), decision="approved", now=MONDAY)
-    assert why(release, "p/a").links[0].words == "p/a: sign-off 2 of 2 by qa is missing; ben may sign."
+    assert why(release, "p/a").links[0].words == "Sign-off 2 of 2 by qa is missing; ben may sign."
     ben.groups.clear()
-    assert why(release, "p/a").links[0].words == "p/a: sign-off 2 of 2 by qa is missing; nobody is left who may sign."
+    assert why(release, "p/a").links[0].words == "Sign-off 2 of 2 by qa is missing; nobody is left who may sign."
 
 
 def test_a_role_that_nobody_fills_stands_behind_what_is_asked_of_it(manager):

@@ -51,7 +51,7 @@ def _run(release: Release, path: str) -> ActivityRun | PhaseRun:
 def _told(found: ReleaseBlocked | Blocked) -> Iterator[str]:
     name = found.path if isinstance(found, Blocked) else f"Release {found.id}"
     yield f"{name}: {found.state.replace('_', ' ')}{_when(found.earliest_at, found.hangs_on)}"
-    yield from _lines(found.links, 1)
+    yield from _lines(found.links, 1, name)
     for run in found.runs if isinstance(found, ReleaseBlocked) else ():
         yield from _told(run)
 
@@ -62,9 +62,10 @@ def _when(at: datetime | None, hangs_on: str) -> str:
     return f". {hangs_on}" if hangs_on else ""
 
 
-def _lines(links: Iterable[Link], depth: int) -> Iterator[str]:
+def _lines(links: Iterable[Link], depth: int, at: str) -> Iterator[str]:
     for link in links:
         until = f" Until {link.until:%Y-%m-%d %H:%M} UTC." if link.until else ""
         who = f" [{', '.join(link.who)}]" if link.who else ""
-        yield f"{'  ' * depth}{link.kind}: {link.words}{until}{who}"
-        yield from _lines(link.links, depth + 1)
+        about = f"{link.path}: " if link.path not in (at, "") and link.path not in link.words else ""
+        yield f"{'  ' * depth}{link.kind}: {about}{link.words}{until}{who}"
+        yield from _lines(link.links, depth + 1, link.path)
