@@ -88,12 +88,13 @@ class Chain:
     # What a pending run waits for -------------------------------------------------------------------------------------
     def _pending(self, row: Row, depth: int) -> list[Link]:
         holder = self.situation.holder(row)
-        links = [] if holder is None or holder.state == "running" else [self._closed(holder, depth)]
+        closed = holder is not None and holder.state != "running"
+        links = [self._closed(holder, depth)] if holder is not None and closed and holder.key not in self.seen else []
         links += self._needs(row, depth)
         links += self._clock(row)
         if holder is not None and not links:
             links += self._place(holder, depth)
-        if links or self.situation.is_paused:
+        if links or closed or self.situation.is_paused:
             return links
         return [self._link("opening", "Nothing stands in its way: it opens as soon as the machine gets to it.", row)]
 

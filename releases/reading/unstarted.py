@@ -74,7 +74,12 @@ def earliest_of(links: list[Link], *, now: datetime) -> tuple[datetime | None, s
     if kinds <= {"draft", "cancelled", "missed", "no_auto_start"}:
         who = listed(spoken(name for link in open_ended for name in link.who))
         return None, f"It hangs on {who or 'somebody who may start it'}."
-    return None, "It hangs on what has no end of its own: " + " ".join(link.words for link in open_ended)
+    return None, f"It hangs on {listed([_cause(link) for link in open_ended], 'and')}."
+
+
+def _cause(link: Link) -> str:
+    who = listed(spoken(link.who))
+    return link.kind.replace("_", " ") + (f" ({who})" if who else "")
 
 
 def starters_of(release: Release) -> tuple[str, ...]:

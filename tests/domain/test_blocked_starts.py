@@ -69,10 +69,10 @@ def test_what_stops_it_is_a_link_and_what_only_disturbs_it_is_none():
 
 
 def test_what_has_no_end_of_its_own_leaves_the_earliest_start_open():
-    held = Finding("resource", "The resource cart is held by R-12.", path="R-12")
+    held = Finding("resource", "The resource cart is held by R-12.", path="R-12", who=("group:ops",))
     found = why(planned(planned_start_at=MONDAY + HOUR, findings=findings(held)))
     assert (kinds(found), found.earliest_at) == (["planned_start", "resource"], None)
-    assert found.hangs_on == "It hangs on what has no end of its own: The resource cart is held by R-12."
+    assert found.hangs_on == "It hangs on resource (ops)."
     assert found.links[1].path == "R-12"
 
 
