@@ -202,6 +202,17 @@ def test_a_paused_release_says_so_beside_everything_else(engine, manager):
     assert (found.earliest_at, found.hangs_on) == (None, "It hangs on somebody resuming the release.")
 
 
+def test_what_has_enough_and_only_waits_for_the_pause_names_no_need(engine, manager):
+    # a ──> c <── b     (needs: any)     a has succeeded after the release was paused, b runs
+    engine.script["a"], engine.script["b"] = [fakes.running("1")], [fakes.running("2")]
+    engine.looks["a"] = [fakes.Outcome("succeeded")]
+    release = start(phases(phase("p", auto("a"), auto("b"), auto("c", "depends_on: [a, b]", "needs: any"))))
+    work(release)
+    running.pause_release(manager, release, now=MONDAY)
+    attempts.look(release.pk, run_of(release, "p/a").pk, 1)
+    assert drawn(why(release, "p/c").links) == [f"paused release:{release.pk}"]
+
+
 # The clock ------------------------------------------------------------------------------------------------------------
 def held(release: Release, path: str, **columns: object) -> None:
     changed = ActivityRun.objects.filter(release=release, path=path).update(**columns)
@@ -347,14 +358,18 @@ TERMS = [
 ]
 
 
+@pytest.mark.parametrize("starter", ["ann", "eve"])
 @pytest.mark.parametrize("terms", TERMS)
-def test_sign_offs_of_a_whole_release_stand_as_they_do_for_one_activity(terms, manager):
+def test_sign_offs_of_a_whole_release_stand_as_they_do_for_one_activity(terms, starter, manager):
     # before (done by ann) ──> ask, again (two items), of which ben signs one if he may
     ann, ben, eve = member("ann", "qa", "security"), member("ben", "qa"), member("eve", "qa", "security")
     member("old", "qa", active=False)
     asks = by_hand("ask", "depends_on: [before]", does=f"approval: {{{terms}}}")
     again = by_hand("again", "depends_on: [before]", "for_each: '${{ [1, 2] }}'", does=f"approval: {{{terms}}}")
-    release = start(phases(phase("p", by_hand("before"), asks, again), more="roles: {lead: {group: qa}}"), by=eve)
+    release = start(
+        phases(phase("p", by_hand("before"), asks, again), more="roles: {lead: {group: qa}}"),
+        by={"ann": ann, "eve": eve}[starter],
+    )
     planning.fill_role(manager, release, role="lead", user=ben, now=MONDAY)
     answering.complete_activity(ann, run_of(release, "p/before"), now=MONDAY)
     with suppress(NotPermitted):
