@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from activities.runners import Outcome
-from releases.models import Release
+from releases.models import ActivityRun, Release
 from tests import fakes
 from tests.builders import run_of, work
 from tests.edges.pages import KINDS, page_of, panel_of, plan, publish, start
@@ -23,10 +25,13 @@ SERIOUS = ("serious", "critical")
 
 @pytest.fixture
 def release(settings: Settings, manager: User) -> Release:
-    """A release under way in which one activity is on hold and others wait for its owner."""
+    """A release under way in which one activity is on hold and others wait for its owner, late; one opens later."""
     settings.PROVIDERS = {"scripted": "tests.fakes.scripted_runner"}
     fakes.renew().script["check"] = [Outcome("failed", error="lag too high", log="measuring\n" * 60)]
-    return start(publish(KINDS), manager, name="Move the " + "very " * 30 + "large database")
+    release = start(publish(KINDS), manager, name="Move the " + "very " * 30 + "large database")
+    day = timedelta(days=1)
+    ActivityRun.objects.update(due_at=timezone.now() - day, opens_at=timezone.now() + day)
+    return release
 
 
 @pytest.fixture
