@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from processes.durations import split
-from releases.cadence.dates import World, dates, inherited, time_of_day
+from processes.recurrence_days import EARLIEST, LATEST
+from releases.cadence.dates import Placed, World, dates, inherited, time_of_day
 from releases.cadence.days import Calendars
 from releases.cadence.rules import rule_days, start_of
 from releases.cadence.wall import Bend, day_of, later, on_wall, to_utc
@@ -57,15 +58,33 @@ def occurrences(
     world = World(calendars, parents)
     line = world.line(cadence)
     clock, zone, length = time_of_day(line), cadence["timezone"], split(inherited(line, "duration") or 0)
-    found: dict[datetime, Occurrence] = {}
-    if after >= before:
-        return []
-    for date in dates(line, world, first=day_of(after, zone) - _MARGIN, last=day_of(before, zone)):
-        starts_at, bent = to_utc(datetime.combine(date.on, clock), zone)
-        if not after <= starts_at < before or (starts_at in found and bent):
-            continue
-        if len(found) == most and starts_at not in found:
+    found: list[Occurrence] = []
+    for since, until in _stretches(after, before):
+        placed = dates(line, world, first=day_of(since, zone) - _MARGIN, last=day_of(until, zone))
+        found += [one for one in _occurring(placed, clock, zone, length) if since <= one.starts_at < until]
+        if len(found) >= most:
             break
+    return found[:most]
+
+
+def _stretches(after: datetime, before: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """A range in parts, the first of a year, each twice as long as the last, so that the first few dates come soon."""
+    first = datetime.combine(EARLIEST, time(), UTC)
+    last = datetime.combine(LATEST, time(), UTC)
+    after, before, length = max(after, first), min(before, last), timedelta(days=366)
+    while after < before:
+        until = before if before - after <= length else after + length
+        yield after, until
+        after, length = until, length * 2
+
+
+def _occurring(placed: Iterable[Placed], clock: time, zone: str, length: tuple[int, timedelta]) -> list[Occurrence]:
+    """The occurrences on some dates, in order; of two at the same moment the one that no gap has moved."""
+    found: dict[datetime, Occurrence] = {}
+    for date in placed:
+        starts_at, bent = to_utc(datetime.combine(date.on, clock), zone)
+        if starts_at in found and bent:
+            continue
         occurs_at = starts_at if date.on == date.named else to_utc(datetime.combine(date.named, clock), zone)[0]
         wall = on_wall(starts_at, zone)
         found[starts_at] = Occurrence(occurs_at, starts_at, later(wall, *length, zone), wall, (*date.bends, *bent))

@@ -10,7 +10,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 def tables(page: str) -> dict[str, list[dict[str, str]]]:
     """Each heading's table, a mapping of column to cell for each row, without the marks of code."""
     found: dict[str, list[dict[str, str]]] = {}
-    heading, columns = "", []
+    heading = ""
+    columns: list[str] = []
     for line in (DOCS / page).read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):
             heading, columns = line.strip("# ").replace("`", ""), []

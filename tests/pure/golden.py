@@ -43,10 +43,11 @@ def _read() -> list[Row]:
     return [
         Row(
             section,
-            row["cadence"],
-            *(datetime.fromisoformat(row[key]).replace(tzinfo=UTC) for key in ("from", "to")),
-            row["expect"],
-            row.get("parents", {}),
+            cadence=row["cadence"],
+            after=datetime.fromisoformat(row["from"]).replace(tzinfo=UTC),
+            before=datetime.fromisoformat(row["to"]).replace(tzinfo=UTC),
+            expect=row["expect"],
+            parents=row.get("parents", {}),
         )
         for section, rows in sections.items()
         for row in rows
