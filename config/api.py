@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from activities.api import routes as activity_routes
+from calendar_app.api import routes as calendar_routes
 from config.rest.tokens import Tokens
 from config.rest.views import Router
 from processes.api import routes as process_routes
@@ -13,7 +14,7 @@ from releases.api import routes as release_routes
 
 router = Router()
 router.register("tokens", Tokens, basename="token")
-for register in (activity_routes, process_routes, release_routes):
+for register in (activity_routes, process_routes, release_routes, calendar_routes):
     register(router)
 
 _docs = SpectacularSwaggerSplitView.as_view(url_name="api:schema", template_name="api/docs.html")

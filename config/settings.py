@@ -6,6 +6,7 @@ keys are made once and kept in the state folder (`PILOTHOUSE_STATE`). A real ins
 """
 
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import environ
@@ -27,6 +28,8 @@ EMBEDDED = is_meant()
 SECRET_KEY = env.str("SECRET_KEY", default="") or own_key(STATE_DIR, "secret-key")
 #: Keys that encrypt stored secrets, the current one first; older ones still decrypt.
 SECRET_KEYS = env.list("PILOTHOUSE_SECRET_KEYS", default=[]) or [own_key(STATE_DIR, "secrets-encryption-key")]
+#: What makes the ids of calendar events this site's own: set it to what it was before you change SECRET_KEY.
+SITE_ID = env.str("PILOTHOUSE_SITE_ID", default="") or sha256(f"site {SECRET_KEY}".encode()).hexdigest()[:16]
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 #: Whether activities may run commands on the workers' own machine.

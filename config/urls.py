@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/alive", health.alive),
     path("health/ready", health.ready),
     path("api/", include(api.urlpatterns)),
+    path("calendar/", include("calendar_app.urls")),
     path("", include("releases.urls")),
 ]
 

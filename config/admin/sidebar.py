@@ -22,6 +22,8 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Releases": (
         ("Releases", "releases.release", "rocket_launch"),
         ("Release groups", "releases.releasegroup", "event_repeat"),
+        ("Holiday calendars", "releases.holidaycalendar", "beach_access"),
+        ("Calendar feeds", "releases.feed", "rss_feed"),
         ("Phase runs", "releases.phaserun", "stacks"),
         ("Activity runs", "releases.activityrun", "play_circle"),
         ("Attempts", "releases.attempt", "replay"),

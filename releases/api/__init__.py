@@ -6,6 +6,7 @@ from config.rest.views import Router
 from releases.api.activities import ActivityRuns
 from releases.api.events import Events
 from releases.api.groups import ReleaseGroups
+from releases.api.holidays import HolidayCalendars
 from releases.api.me import Me
 from releases.api.phases import PhaseRuns
 from releases.api.releases import Releases
@@ -14,6 +15,7 @@ from releases.api.releases import Releases
 def routes(router: Router) -> None:
     """Add the addresses of blueprints in motion."""
     router.register("release-groups", ReleaseGroups, basename="release-group")
+    router.register("holiday-calendars", HolidayCalendars, basename="holiday-calendar")
     router.register("releases", Releases, basename="release")
     router.register("phase-runs", PhaseRuns, basename="phase-run")
     router.register("activity-runs", ActivityRuns, basename="activity-run")

@@ -8,11 +8,12 @@ from datetime import date, datetime, timedelta
 from itertools import chain
 
 from dateutil.rrule import rrulestr
-from icalendar import Calendar, Event, vDDDTypes
+from icalendar import Calendar, Event, vDDDTypes, vRecur
 
 from config.errors import Fault, InvalidInput
 
 LARGEST = 1_000_000  # characters
+MOST_EVENTS = 3_000
 MOST_DAYS = 100_000  # read, not kept: all days of all events since their rules began
 MOST_FAULTS = 20
 LONGEST_NAME = 200
@@ -75,6 +76,8 @@ def _read_events(events: list[Event], last: date) -> tuple[list[tuple[str, Itera
 def _events(text: str) -> list[Event]:
     if len(text) > LARGEST:
         raise _fault(f"It has more than {LARGEST} characters.", "Leave out years that are long past.")
+    if text.upper().count("BEGIN:VEVENT") > MOST_EVENTS:
+        raise _fault(f"It has more than {MOST_EVENTS} events.", "Leave out what is no day off.")
     if "BEGIN:VCALENDAR" not in text.upper():
         raise _fault("This is no iCalendar text.", "It begins with BEGIN:VCALENDAR; such files end in .ics.")
     try:
@@ -127,7 +130,7 @@ def _length(event: Event, start: date) -> int:
     return max(length, 1)
 
 
-def _recurrences(rule: dict[str, list[object]], start: date, last: date) -> Iterator[date]:
+def _recurrences(rule: vRecur, start: date, last: date) -> Iterator[date]:
     """Return the days a rule gives, in order, until `last`. Raises ValueError if it is no rule for days, or gives none.
 
     A rule that gives nothing is searched for until the year 9999: one of them ends the reading.
@@ -139,7 +142,7 @@ def _recurrences(rule: dict[str, list[object]], start: date, last: date) -> Iter
     if rule.get("INTERVAL", [1])[0] in (0, None):
         raise ValueError("it recurs every 0 days.")
     until = {"UNTIL": [_day(one) for one in rule["UNTIL"]]} if "UNTIL" in rule else {}
-    parts = type(rule)({**rule, **until}).to_ical().decode()  # type: ignore[attr-defined]
+    parts = vRecur({**rule, **until}).to_ical().decode()
     try:
         found = rrulestr(parts, dtstart=datetime(start.year, start.month, start.day))  # noqa: DTZ001  days have no zone
     except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:

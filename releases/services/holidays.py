@@ -38,19 +38,27 @@ class Imported:
 
 @transaction.atomic
 def import_calendar(
-    actor: Actor, *, slug: str, name: str, text: str, now: datetime, expected_version: int | None = None
+    actor: Actor,
+    *,
+    slug: str,
+    name: str,
+    text: str,
+    now: datetime,
+    description: str | None = None,
+    expected_version: int | None = None,
 ) -> Imported:
     """Make the calendar's days off those which an iCalendar text names, from two years back to ten years ahead.
 
     Release groups whose dates depend on it are planned anew by the next tick. `expected_version` is the version the
-    caller has seen, 0 when there must be none yet. Raises NotPermitted, InvalidInput with every fault, Conflict
-    (`stale`).
+    caller has seen, 0 when there must be none yet; no `description` keeps the one there is. Raises NotPermitted,
+    InvalidInput with every fault, Conflict (`stale`).
     """
     found = HolidayCalendar.objects.select_for_update(no_key=True).filter(slug=slug).first()
     require(actor, f"releases.{'change' if found else 'add'}_holidaycalendar")
     calendar = found or HolidayCalendar(slug=slug, version=0)
     require_version(calendar, expected_version)
-    read = _checked(slug, name, text, now)
+    calendar.description = calendar.description if description is None else description
+    read = _checked(slug, name, calendar.description, text, now)
     before = _days_of(calendar) if found else {}
     calendar.name, calendar.imported_at = name.strip(), now
     calendar.version += 1
@@ -63,6 +71,31 @@ def import_calendar(
     after = {"version": calendar.version, **_extent(read.days)}
     record(actor, "holiday_calendar.imported", calendar, before=seen, after=after, now=now)
     return Imported(calendar, found is None, len(read.days), read.ignored)
+
+
+@transaction.atomic
+def rename_calendar(
+    actor: Actor,
+    calendar: HolidayCalendar,
+    *,
+    name: str,
+    description: str,
+    now: datetime,
+    expected_version: int | None = None,
+) -> HolidayCalendar:
+    """Change how a calendar is called and described; its days stay. Raises NotPermitted, InvalidInput, Conflict."""
+    require(actor, "releases.change_holidaycalendar")
+    locked = HolidayCalendar.objects.select_for_update(no_key=True).get(pk=calendar.pk)
+    require_version(locked, expected_version)
+    if faults := _text_faults(name, description):
+        raise InvalidInput(faults)
+    before = {"name": locked.name, "description": locked.description}
+    locked.name, locked.description = name.strip(), description
+    locked.version += 1
+    locked.save()
+    after = {"name": locked.name, "description": locked.description}
+    record(actor, "holiday_calendar.renamed", locked, before=before, after=after, now=now)
+    return locked
 
 
 def plan_again(slug: str, *, now: datetime) -> None:
@@ -87,10 +120,13 @@ def find_uses(thing: Model) -> Iterator[Use]:
             yield Use("ReleaseGroup", group.slug, group.name, ("cadence.holidays",))
 
 
-def _checked(slug: str, name: str, text: str, now: datetime) -> Read:
-    faults = text_faults("name", name, most=200)
-    if not name.strip():
-        faults.append(Fault("name", "A calendar needs a name."))
+def _text_faults(name: str, description: str) -> list[Fault]:
+    faults = [*text_faults("name", name, most=200), *text_faults("description", description)]
+    return faults if name.strip() else [*faults, Fault("name", "A calendar needs a name.")]
+
+
+def _checked(slug: str, name: str, description: str, text: str, now: datetime) -> Read:
+    faults = _text_faults(name, description)
     try:
         slug_validator(slug)
     except ValidationError as error:

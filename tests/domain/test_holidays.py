@@ -14,7 +14,7 @@ from config.errors import Conflict, InvalidInput, NotPermitted
 from config.models import Event
 from releases.calendars import load_calendars
 from releases.models import HolidayCalendar, ReleaseGroup
-from releases.services.holiday_files import LARGEST, Read, read_days
+from releases.services.holiday_files import LARGEST, MOST_EVENTS, Read, read_days
 from releases.services.holidays import delete_calendar, import_calendar
 from tests.domain.test_calendars import derived, group, on
 
@@ -116,6 +116,7 @@ def test_lines_may_be_folded_and_several_calendars_share_a_file() -> None:
         ("BEGIN:VCALENDAR\nnonsense\nEND:VCALENDAR", "no iCalendar text"),
         ("BEGIN:VCALENDAR\nBEGIN:VEVENT\n", "ends before"),
         ("x" * (LARGEST + 1), "more than"),
+        (ics(*["SUMMARY:x"] * (MOST_EVENTS + 1)), "more than 3000 events"),
         (ics(), "no whole day"),
         (ics(whole_day("19990101")), "no whole day from 2026-01-01 to 2028-12-31"),
         (ics("SUMMARY:Talk\nDTSTART:20260506T090000Z"), "time of day are ignored"),

@@ -15,7 +15,17 @@ from activities.models import Activity, Connection, Secret
 from config.models import Event
 from config.trail import record
 from processes.models import InputSet, Process, ProcessRevision, Resource
-from releases.models import ActivityRun, Artifact, Attempt, PhaseRun, Release, ReleaseGroup, SignOff
+from releases.models import (
+    ActivityRun,
+    Artifact,
+    Attempt,
+    Feed,
+    HolidayCalendar,
+    PhaseRun,
+    Release,
+    ReleaseGroup,
+    SignOff,
+)
 from tests.edges.desk import Desk, staff
 
 pytestmark = pytest.mark.django_db
@@ -47,12 +57,15 @@ def make(at: int) -> None:
     SignOff.objects.create(activity_run=run, attempt=1, user_name="ann", decision="approved", at=NOW)
     Artifact.objects.create(release=release, activity_run=run, name=slug, at=NOW)
     person = User.objects.create_user(slug)
+    Feed.objects.create(owner=person, name=slug, kind="group", group=group, digest=slug, created_at=NOW)
+    calendar = HolidayCalendar.objects.create(slug=slug, name=slug, imported_at=NOW)
+    calendar.days.create(on=NOW.date(), name=slug)
     record(person, "process.changed", process, now=NOW)
 
 
 TABLES: tuple[type[models.Model], ...] = (
     Activity, Connection, Secret, Process, ProcessRevision, InputSet, Resource, Release, ReleaseGroup, PhaseRun,
-    ActivityRun, Attempt, SignOff, Artifact, Event, User,
+    ActivityRun, Attempt, SignOff, Artifact, Event, User, Feed, HolidayCalendar,
 )  # fmt: skip
 
 

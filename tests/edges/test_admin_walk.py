@@ -21,7 +21,18 @@ from config.tokens import create_token
 from config.trail import record
 from processes.models import InputSet, Phase, Process, ProcessRevision, Resource
 from processes.services import apply
-from releases.models import ActivityRun, Artifact, Attempt, PhaseRun, Release, ReleaseGroup, SignOff
+from releases.models import (
+    ActivityRun,
+    Artifact,
+    Attempt,
+    Feed,
+    HolidayCalendar,
+    PhaseRun,
+    Release,
+    ReleaseGroup,
+    SignOff,
+)
+from releases.services.feeds import create_feed
 from tests.builders import automated, start, work
 from tests.edges.desk import staff
 from tests.edges.pages import KINDS, publish
@@ -62,9 +73,12 @@ def things(engine: ScriptedRunner, groups: dict[str, Group], admin: User) -> dic
     Artifact.objects.create(release=release, name="cart", at=NOW)
     AccessAttempt.objects.create(username="eve", failures_since_start=3)
     create_token(admin, name="mine", scopes=["read"], now=NOW)
+    create_feed(admin, kind="mine", now=NOW)
+    HolidayCalendar.objects.create(slug="plant", name="Plant", imported_at=NOW)
     tables = (
         Activity, ActivityRevision, Connection, Secret, InputSet, Phase, ProcessRevision, Resource, ActivityRun,
         Artifact, Attempt, PhaseRun, Release, ReleaseGroup, SignOff, Event, ApiToken, AccessAttempt, User, Group,
+        Feed, HolidayCalendar,
     )  # fmt: skip
     rows: dict[type, Any] = {table: table._default_manager.first() for table in tables}
     return {**rows, Process: process}

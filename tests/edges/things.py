@@ -9,7 +9,8 @@ from django.utils import timezone
 from activities.models import Activity, ActivityRevision, Secret
 from config.tokens import create_token
 from processes.models import InputSet, Process, Resource
-from releases.models import ActivityRun, Evidence, ReleaseGroup, TaskRun
+from releases.models import ActivityRun, Evidence, HolidayCalendar, ReleaseGroup, TaskRun
+from releases.services.feeds import create_feed
 from tests.builders import MONDAY, scripted_connection, start
 
 PROCESS = """
@@ -44,6 +45,8 @@ def make_things(of: User) -> dict[str, str]:
         "input-sets": InputSet.objects.create(slug="usual", name="Usual", process=process).slug,
         "resources": Resource.objects.create(slug="cart", name="Cart", type="service").slug,
         "release-groups": ReleaseGroup.objects.create(slug="train", name="Train", process=process).slug,
+        "holiday-calendars": HolidayCalendar.objects.create(slug="plant", name="Plant", imported_at=MONDAY).slug,
+        "calendar-feeds": str(create_feed(of, kind="mine", now=timezone.now())[0].pk),
         "releases": str(release.pk),
         "phase-runs": str(run.phase_id),
         "activity-runs": str(run.pk),

@@ -1,4 +1,4 @@
-/* The little that pages need beyond htmx: theme, zone, menus that close, buttons that are pressed once, logs that follow. */
+/* The little that pages need beyond htmx: theme, zone, menus that close, copying, buttons pressed once, logs that follow. */
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -48,6 +48,19 @@
   });
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
+  });
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const field = document.querySelector(button.dataset.copy);
+    field.select();
+    try {
+      await navigator.clipboard.writeText(field.value);
+    } catch {
+      document.execCommand("copy");
+    }
+    button.textContent = button.dataset.copied;
   });
 
   const atEnd = (log) => log.scrollHeight - log.scrollTop - log.clientHeight < 24;

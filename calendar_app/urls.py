@@ -1,0 +1,14 @@
+"""The addresses of the calendar."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from calendar_app import feeds, views
+
+app_name = "calendar"
+urlpatterns = [
+    path("feeds/", views.show_feeds, name="feeds"),
+    path("feeds/<int:pk>/revoke/", views.revoke, name="revoke-feed"),
+    path("feeds/<str:secret>.ics", feeds.show, name="feed"),
+]
