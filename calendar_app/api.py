@@ -20,11 +20,13 @@ from config.rest.views import Router, View
 from releases.models import Feed
 from releases.services import feeds
 
+KINDS = Feed.Kind.choices
+
 
 class FeedOut(serializers.ModelSerializer[Feed]):
     """A feed, without its address."""
 
-    kind = serializers.ChoiceField(choices=Feed.Kind.choices, read_only=True)
+    kind = serializers.ChoiceField(choices=KINDS, read_only=True)
     group = serializers.CharField(source="group.slug", read_only=True, allow_null=True, default=None)
 
     class Meta:
@@ -46,7 +48,7 @@ class NewFeedOut(FeedOut):
 class FeedIn(Input):
     """A feed to be made: of everything you may see (`all`), what concerns you (`mine`), or one release group."""
 
-    kind = serializers.ChoiceField(choices=Feed.Kind.choices)
+    kind = serializers.ChoiceField(choices=KINDS)
     group = serializers.CharField(required=False, allow_null=True, max_length=64, help_text="For the kind `group`.")
     name = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
 

@@ -226,6 +226,7 @@ SPECTACULAR_SETTINGS = {
         "ActivityState": "releases.api.shapes.ACTIVITY_STATES",
         "ActivityKind": "releases.api.shapes.KINDS",
         "ChangeKind": "processes.api.CHANGES",
+        "FeedKind": "calendar_app.api.KINDS",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

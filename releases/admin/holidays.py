@@ -117,8 +117,8 @@ class HolidayCalendarAdmin(UsedBy, ScopedAdmin):
         if change and not text:
             return rename_calendar(request.user, obj, **words, now=now, expected_version=seen)
         done = import_calendar(request.user, slug=obj.slug, text=text, now=now, expected_version=seen, **words)
-        ignored = f" {done.ignored} events with a time of day were ignored." if done.ignored else ""
-        self.message_user(request, f"It has {done.days} days off now.{ignored}", messages.INFO)
+        ignored = f" Ignored, as they have a time of day: {done.ignored}." if done.ignored else ""
+        self.message_user(request, f"Days off: {done.days}.{ignored}", messages.INFO)
         return done.calendar
 
     def remove(self, request: HttpRequest, obj: Any, *, now: datetime) -> None:

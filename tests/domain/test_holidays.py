@@ -229,7 +229,7 @@ def test_the_command_imports_a_file(tmp_path: Path, capsys: pytest.CaptureFixtur
     file = tmp_path / "plant.ics"
     file.write_text(ics(whole_day("20261224", "Closed", "RRULE:FREQ=YEARLY;COUNT=2")), "utf-8-sig")
     call_command("import_holidays", "plant", str(file), "--name", "Plant")
-    assert "The calendar 'plant' has 2 days off" in capsys.readouterr().out
+    assert "Days off in 'plant': 2." in capsys.readouterr().out
     call_command("import_holidays", "plant", str(file))
     assert HolidayCalendar.objects.get().name == "Plant"
     for arguments in (["DE", str(file), "--name", "X"], ["plant", str(tmp_path / "missing.ics")]):

@@ -92,7 +92,7 @@ def test_a_file_is_uploaded_in_the_admin(desk: Desk) -> None:
     desk.save(slug="plant", name="Plant", file=file)
     made = HolidayCalendar.objects.get()
     assert (made.slug, made.version, [day.name for day in made.days.all()]) == ("plant", 1, ["Fête"])
-    assert "It has 1 days off now. 1 events with a time of day were ignored." in desk.text
+    assert "Days off: 1. Ignored, as they have a time of day: 1." in desk.text
     desk.open("releases_holidaycalendar_change", made.pk)
     assert "2026-05-04 Mon Fête" in desk.text
 

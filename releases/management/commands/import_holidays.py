@@ -27,6 +27,6 @@ class Command(BlueprintCommand):
         slug, text = options["id"], read_source([options["file"]])
         known = HolidayCalendar.objects.filter(slug=slug).values_list("name", flat=True).first()
         done = import_calendar(actor, slug=slug, name=options["name"] or known or "", text=text, now=timezone.now())
-        self.stdout.write(f"The calendar '{slug}' has {done.days} days off.")
+        self.stdout.write(f"Days off in '{slug}': {done.days}.")
         if done.ignored:
-            self.stderr.write(f"{done.ignored} events with a time of day were ignored.")
+            self.stderr.write(f"Events that were ignored, as they have a time of day: {done.ignored}.")
