@@ -42,7 +42,9 @@ def test_a_feed_is_made_copied_opened_and_revoked(
     found = Axe().run(page).response["violations"]
     assert [one["id"] for one in found if one["impact"] in SERIOUS] == []
     page.set_viewport_size(SMALL)
-    assert (page.get_by_role("button", name="Revoke").bounding_box() or {})["height"] < 50
+    button = page.get_by_role("button", name="Revoke").bounding_box()
+    assert button is not None
+    assert button["height"] < 50
     assert page.evaluate("document.documentElement.scrollWidth") <= SMALL["width"]
 
     page.get_by_role("button", name="Revoke").click()

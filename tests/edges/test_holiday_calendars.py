@@ -118,8 +118,8 @@ def test_a_file_is_uploaded_in_the_admin(desk: Desk) -> None:
 )
 def test_what_the_admin_refuses_is_told(typed: dict[str, object], words: str, desk: Desk) -> None:
     desk.open("releases_holidaycalendar_add")
-    if isinstance(typed.get("file"), bytes):
-        typed = {**typed, "file": SimpleUploadedFile("x.ics", typed["file"])}
+    if isinstance(file := typed.get("file"), bytes):
+        typed = {**typed, "file": SimpleUploadedFile("x.ics", file)}
     desk.save(**{"slug": "plant", "name": "Plant", **typed})
     assert words in desk.text
     assert not HolidayCalendar.objects.exists()
