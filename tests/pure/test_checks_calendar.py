@@ -47,7 +47,40 @@ def test_a_wrong_group_is_told(text, path, message):
             "duration: 1d",
             Fault("scope", "The scope names nothing.", "Write {everything: true}, or name what may not start."),
         ),
-        ("{tags: [a]}", "", Fault("window", "A window has either 'end' or 'duration'.", "Keep one of them.")),
+        (
+            "{tags: [a]}",
+            "",
+            Fault("window", "A window has one of 'end', 'duration' and 'until_lifted'.", "Keep one of them."),
+        ),
+        (
+            "{tags: [a]}",
+            "duration: 1d, until_lifted: true",
+            Fault("window", "A window has one of 'end', 'duration' and 'until_lifted'.", "Keep one of them."),
+        ),
+        (
+            "{tags: [a]}",
+            "until_lifted: false",
+            Fault("window.until_lifted", "'until_lifted' must be True."),
+        ),
+        (
+            "{tags: [a]}",
+            "duration: 0s",
+            Fault("window.duration", "The window has no length.", "Say how long it lasts."),
+        ),
+        (
+            "{tags: [a]}",
+            "end: 9999-01-01T00:00",
+            Fault("window.end", "This is no year to plan in.", "Choose one from 1970 to 2200."),
+        ),
+        (
+            "{tags: [a]}",
+            "until_lifted: true, rrule: FREQ=DAILY",
+            Fault(
+                "window.until_lifted",
+                "A window that recurs has a 'duration', not 'until_lifted'.",
+                "Say how long each lasts.",
+            ),
+        ),
         (
             "{tags: [a]}",
             "end: 2026-01-01T00:00",
@@ -56,7 +89,7 @@ def test_a_wrong_group_is_told(text, path, message):
         (
             "{tags: [a]}",
             "end: 2027-01-01T00:00, rrule: FREQ=DAILY",
-            Fault("window.end", "A window that recurs has a 'duration', not an 'end'.", "Say how long each lasts."),
+            Fault("window.end", "A window that recurs has a 'duration', not 'end'.", "Say how long each lasts."),
         ),
     ],
 )
