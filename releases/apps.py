@@ -14,12 +14,18 @@ class ReleasesConfig(AppConfig):
     def ready(self) -> None:
         """Registers what the rest of the site finds by name."""
         from processes import kinds, uses  # noqa: PLC0415  models exist only from here on
-        from releases import groups, models  # noqa: PLC0415
+        from releases import freeze_documents, groups, models  # noqa: PLC0415
         from releases.services import holidays  # noqa: PLC0415
 
         kinds.register(
             "ReleaseGroup", order=60, model=models.ReleaseGroup, apply=groups.apply_group, export=groups.export_group
         )
-        kinds.register("Freeze", order=70, model=models.Freeze, apply=groups.apply_freeze, export=groups.export_freeze)
+        kinds.register(
+            "Freeze",
+            order=70,
+            model=models.Freeze,
+            apply=freeze_documents.apply_freeze,
+            export=freeze_documents.export_freeze,
+        )
         uses.register(groups.find_uses)
         uses.register(holidays.find_uses)

@@ -1,4 +1,4 @@
-"""Release groups and freezes as documents: applied, given back, deleted; and what of this app uses a blueprint."""
+"""Release groups as documents: applied, given back, deleted; and what of this app uses a blueprint."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from config.errors import Fault, InvalidInput
 from config.permissions import require
 from config.trail import Actor, record
 from processes import kinds
-from processes.checks_calendar import check_freeze, check_release_group
+from processes.checks_calendar import check_release_group
 from processes.document import canonical, digest
 from processes.models import InputSet, Process, Resource
 from processes.schema_words import did_you_mean
@@ -100,37 +100,6 @@ def export_group(group: ReleaseGroup) -> dict[str, Any]:
 
 
 @transaction.atomic
-def save_freeze(actor: Actor, document: Document, *, now: datetime) -> tuple[Freeze, str]:
-    """Makes the freeze what the document says. Answers created, changed or unchanged.
-
-    Raises NotPermitted, InvalidInput with every fault.
-    """
-    check_freeze(document).require()
-    _require_scope(document["scope"])
-    found = Freeze.objects.select_for_update(no_key=True).filter(slug=document["id"]).first()
-    require(actor, "releases.change_freeze" if found else "releases.add_freeze", found)
-    freeze = found or Freeze(slug=document["id"])
-    before = export_freeze(freeze) if found else None
-    _take(freeze, document, "name", "description", without=("kind", "id"))
-    after = export_freeze(freeze)
-    if before is not None and canonical(before) == canonical(after):
-        return freeze, kinds.UNCHANGED
-    freeze.save()
-    record(actor, "freeze.changed" if found else "freeze.created", freeze, before=before, after=after, now=now)
-    return freeze, kinds.CHANGED if found else kinds.CREATED
-
-
-def apply_freeze(actor: Actor, document: Document, *, now: datetime) -> str:
-    """The same as `save_freeze`, for `kinds`."""
-    return save_freeze(actor, document, now=now)[1]
-
-
-def export_freeze(freeze: Freeze) -> dict[str, Any]:
-    """The freeze's document."""
-    return {"kind": "Freeze", "id": freeze.slug, **_keys(freeze, "name", "description")}
-
-
-@transaction.atomic
 def delete_group(actor: Actor, group: ReleaseGroup, *, now: datetime) -> None:
     """Deletes a release group, with what its cadence has planned and nobody has touched.
 
@@ -142,14 +111,6 @@ def delete_group(actor: Actor, group: ReleaseGroup, *, now: datetime) -> None:
     require_free(group)
     record(actor, "release_group.deleted", group, before={"version": group.version}, now=now)
     delete_row(group)
-
-
-@transaction.atomic
-def delete_freeze(actor: Actor, freeze: Freeze, *, now: datetime) -> None:
-    """Deletes a freeze. Raises NotPermitted."""
-    require(actor, "releases.delete_freeze", freeze)
-    record(actor, "freeze.deleted", freeze, before=export_freeze(freeze), now=now)
-    freeze.delete()
 
 
 def find_uses(thing: Model) -> Iterator[Use]:
@@ -208,34 +169,12 @@ def _links(document: Document) -> tuple[Process, InputSet | None]:
     return process, input_set
 
 
-def _require_scope(scope: Mapping[str, Any]) -> None:
-    """Refuses a freeze of what does not exist: it would not stop what its author means."""
-    services = Resource.objects.filter(type=Resource.Type.SERVICE)
-    environments = Resource.objects.filter(type=Resource.Type.ENVIRONMENT)
-    tables: dict[str, tuple[str, Any]] = {
-        "groups": ("release group", ReleaseGroup.objects.all()),
-        "processes": ("process", Process.objects.all()),
-        "resources": ("resource", Resource.objects.all()),
-        "services": ("service", services),
-        "environments": ("environment", environments),
-    }
-    faults: list[Fault] = []
-    for key, (what, rows) in tables.items():
-        known = set(rows.filter(slug__in=scope.get(key, ())).values_list("slug", flat=True))
-        for index, slug in enumerate(scope.get(key, ())):
-            if slug not in known:
-                near = did_you_mean(slug, rows.values_list("slug", flat=True), f"Apply the {what} first.")
-                faults.append(Fault(f"scope.{key}[{index}]", f"There is no {what} '{slug}'.", near))
-    if faults:
-        raise InvalidInput(faults)
-
-
 def _missing(path: str, what: str, slug: str, table: type[Model]) -> Fault:
     known = table._default_manager.values_list("slug", flat=True)
     return Fault(path, f"There is no {what} '{slug}'.", did_you_mean(slug, known, f"Apply the {what} first."))
 
 
-def _take(row: ReleaseGroup | Freeze, document: Document, *columns: str, without: tuple[str, ...]) -> None:
+def _take(row: ReleaseGroup, document: Document, *columns: str, without: tuple[str, ...]) -> None:
     """Writes the columns; every other key, and a column's empty value, goes into the body."""
     for name in columns:
         setattr(row, name, document.get(name, ""))
@@ -243,5 +182,5 @@ def _take(row: ReleaseGroup | Freeze, document: Document, *columns: str, without
     row.body = {key: value for key, value in document.items() if key not in without and key not in filled}
 
 
-def _keys(row: ReleaseGroup | Freeze, *columns: str) -> dict[str, Any]:
+def _keys(row: ReleaseGroup, *columns: str) -> dict[str, Any]:
     return {**row.body, **{name: getattr(row, name) for name in columns if getattr(row, name)}}

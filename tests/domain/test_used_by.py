@@ -16,7 +16,8 @@ from config.errors import Conflict, NotPermitted
 from config.models import Event
 from processes.models import InputSet, Process, Resource
 from processes.services import apply, delete_input_set, delete_process, delete_resource, used_by
-from releases.groups import delete_freeze, delete_group
+from releases.freeze_documents import delete_freeze
+from releases.groups import delete_group
 from releases.models import Freeze, Release, ReleaseGroup
 
 pytestmark = pytest.mark.django_db

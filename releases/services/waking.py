@@ -1,0 +1,34 @@
+"""Having the tick look again at what a freeze, a debt or the like has kept from starting, because it may now.
+
+A hint: whoever looks decides anew. Rows that somebody else is changing just now are left to their own next look.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from releases.models import ActivityRun, Release
+
+FREEZE = "freeze"
+
+
+@transaction.atomic
+def wake(releases: QuerySet[Release] | None = None, *, now: datetime) -> None:
+    """Has the activities that a freeze holds, and the overdue scheduled releases, looked at now; `releases` only."""
+    runs = ActivityRun.objects.filter(held_until__gt=now, held_by__kind=FREEZE)
+    if releases is not None:
+        runs = runs.filter(release__in=releases.order_by().values("pk"))
+    held = list(runs.select_for_update(skip_locked=True, no_key=True, of=("self",)).values_list("pk", flat=True))
+    ActivityRun.objects.filter(pk__in=held).update(held_until=now)
+    wake_due(Release.objects.all() if releases is None else releases, now=now)
+
+
+@transaction.atomic
+def wake_due(releases: QuerySet[Release], *, now: datetime) -> None:
+    """Has those of the releases that should have started by now tried now."""
+    waiting = releases.filter(state="scheduled", planned_start_at__lte=now, next_try_at__gt=now).order_by("pk")
+    due = list(waiting.select_for_update(skip_locked=True, no_key=True, of=("self",)).values_list("pk", flat=True))
+    Release.objects.filter(pk__in=due).update(next_try_at=now)
