@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from config.rest.views import Router
 from releases.api.activities import ActivityRuns
+from releases.api.break_glass import BreakGlasses
 from releases.api.events import Events
+from releases.api.exceptions import FreezeExceptions
+from releases.api.freezes import Freezes, StopTheLine
 from releases.api.groups import ReleaseGroups
 from releases.api.holidays import HolidayCalendars
 from releases.api.me import Me
@@ -16,6 +19,10 @@ def routes(router: Router) -> None:
     """Add the addresses of blueprints in motion."""
     router.register("release-groups", ReleaseGroups, basename="release-group")
     router.register("holiday-calendars", HolidayCalendars, basename="holiday-calendar")
+    router.register("freezes", Freezes, basename="freeze")
+    router.register("stop-the-line", StopTheLine, basename="stop-the-line")
+    router.register("freeze-exceptions", FreezeExceptions, basename="freeze-exception")
+    router.register("break-glass", BreakGlasses, basename="break-glass")
     router.register("releases", Releases, basename="release")
     router.register("phase-runs", PhaseRuns, basename="phase-run")
     router.register("activity-runs", ActivityRuns, basename="activity-run")

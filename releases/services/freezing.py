@@ -13,6 +13,7 @@ from django.db.models import Q
 from config.errors import Conflict, Fault, InvalidInput
 from config.permissions import require
 from config.trail import Actor, actor_name, record
+from processes import durations
 from releases.freeze_documents import save_freeze
 from releases.models import Freeze
 from releases.services.given import reason_of
@@ -31,6 +32,8 @@ def stop_the_line(
     reason = reason_of(reason)
     if until is not None and until <= now:
         raise InvalidInput([Fault("until", "This moment has passed.", "Choose a later one, or none.")])
+    if until is not None and until - now > durations.LONGEST:
+        raise InvalidInput([Fault("until", "This moment is more than ten years away.", "Leave it out.")])
     start = _wall(now)
     end = {"until_lifted": True} if until is None else {"end": _wall(until)}
     document = {

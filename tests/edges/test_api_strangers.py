@@ -30,6 +30,8 @@ OWN = {"me/"}
 REFUSED = {
     ("post", "apply/"): 403,
     ("post", "releases/"): 400,  # it names a process which they may not see
+    ("post", "freeze-exceptions/"): 400,  # it names a freeze and a release which they may not see
+    ("post", "stop-the-line/"): 403,
     ("get", "events/"): 403,
     ("put", "secrets/key/"): 403,
     ("post", "calendar-feeds/"): 400,  # it names no kind; anybody may make one, of what they may see

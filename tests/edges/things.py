@@ -9,8 +9,9 @@ from django.utils import timezone
 from activities.models import Activity, ActivityRevision, Secret
 from config.tokens import create_token
 from processes.models import InputSet, Process, Resource
-from releases.models import ActivityRun, Evidence, HolidayCalendar, ReleaseGroup, TaskRun
+from releases.models import ActivityRun, BreakGlass, Evidence, FreezeException, HolidayCalendar, ReleaseGroup, TaskRun
 from releases.services.feeds import create_feed
+from releases.services.freezing import stop_the_line
 from tests.builders import MONDAY, scripted_connection, start
 
 PROCESS = """
@@ -37,6 +38,11 @@ def make_things(of: User) -> dict[str, str]:
     file = ContentFile(b"x", "x")
     evidence = Evidence.objects.create(activity_run=run, attempt=1, file=file, name="x", size=1, sha256="x", at=MONDAY)
     token, _ = create_token(of, name="mine", scopes=["read"], now=timezone.now())
+    freeze = stop_the_line(None, scope={"processes": ["small"]}, reason="Outage", now=MONDAY)
+    exception = FreezeException.objects.create(
+        freeze=freeze, release=release, reason="Fix", expires_at=MONDAY, asked_at=MONDAY, asked_by_name="author"
+    )
+    debt = BreakGlass.objects.create(release=release, reason="Outage", at=MONDAY, by_name="author")
     return {
         "activities": activity.slug,
         "connections": scripted_connection().slug,
@@ -47,6 +53,9 @@ def make_things(of: User) -> dict[str, str]:
         "release-groups": ReleaseGroup.objects.create(slug="train", name="Train", process=process).slug,
         "holiday-calendars": HolidayCalendar.objects.create(slug="plant", name="Plant", imported_at=MONDAY).slug,
         "calendar-feeds": str(create_feed(of, kind="mine", now=timezone.now())[0].pk),
+        "freezes": freeze.slug,
+        "freeze-exceptions": str(exception.pk),
+        "break-glass": str(debt.pk),
         "releases": str(release.pk),
         "phase-runs": str(run.phase_id),
         "activity-runs": str(run.pk),
