@@ -9,8 +9,11 @@ from typing import Any, ClassVar
 import django_filters
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -127,6 +130,12 @@ class WindowFilter(django_filters.FilterSet):
         return rows.filter(Q(ends_at=None) | Q(ends_at__gt=moment))
 
 
+WINDOW_PARAMETERS = tuple(
+    OpenApiParameter(name, OpenApiTypes.DATETIME, description=str(WindowFilter.base_filters[name].label))
+    for name in ("after", "before")
+)
+
+
 def with_applies(freezes: QuerySet[Freeze]) -> QuerySet[Freeze]:
     """Return the freezes, each knowing whether it applies now."""
     now = timezone.now()
@@ -172,13 +181,15 @@ class Freezes(Documents):
     @describe(
         "List the times in which a freeze applies, in order. A recurring one has them a year ahead.",
         gives=WindowOut(many=True),
+        parameters=WINDOW_PARAMETERS,
     )
-    @action(detail=True, filterset_class=WindowFilter, ordering=("starts_at", "id"), serializer_class=WindowOut)
+    @action(detail=True, filterset_class=None, ordering=("starts_at", "id"), serializer_class=WindowOut)
     def windows(self, request: Request, slug: str) -> Response:
         """Answer with a page of windows."""
-        rows = FreezeWindow.objects.filter(freeze=self.one(slug=slug))
-        page = self.paginate_queryset(WindowFilter(request.query_params, rows, request=request).qs)
-        return self.get_paginated_response(WindowOut(page, many=True).data)
+        chosen = WindowFilter(request.query_params, FreezeWindow.objects.filter(freeze=self.one(slug=slug)))
+        if not chosen.is_valid():
+            raise ValidationError(chosen.errors)
+        return self.get_paginated_response(WindowOut(self.paginate_queryset(chosen.qs), many=True).data)
 
     @describe("Lift a freeze: end the window that is open now.", takes=ReasonedIn, gives=FreezeDetailOut)
     @action(detail=True, methods=["post"], filterset_class=None)

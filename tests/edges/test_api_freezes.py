@@ -73,6 +73,7 @@ def test_its_windows_are_listed_by_time(quiet: Freeze, manager: User) -> None:
     assert starts == sorted(starts)
     window = f"after={starts[3]}&before={starts[5]}"
     assert [one["starts_at"] for one in caller.get(f"freezes/quiet/windows/?{window}")["results"]] == starts[3:5]
+    assert caller.get("freezes/quiet/windows/?after=soon").paths == {"after"}
 
 
 def test_the_line_is_stopped_and_lifted(release: Release, manager: User, starter: User) -> None:
