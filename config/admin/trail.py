@@ -16,8 +16,9 @@ from config.admin.scoped import ReadOnlyAdmin
 from config.models import Event
 
 SUBJECTS = (
-    "process", "activity", "connection", "secret", "resource", "inputset", "releasegroup", "freeze", "release",
-    "phaserun", "activityrun", "taskrun", "signoff", "evidence", "comment", "apitoken", "user", "group",
+    "process", "activity", "connection", "secret", "resource", "inputset", "releasegroup", "freeze", "freezeexception",
+    "breakglass", "release", "phaserun", "activityrun", "taskrun", "signoff", "evidence", "comment", "apitoken",
+    "user", "group",
 )  # fmt: skip
 
 

@@ -25,7 +25,10 @@ from releases.models import (
     ActivityRun,
     Artifact,
     Attempt,
+    BreakGlass,
     Feed,
+    Freeze,
+    FreezeException,
     HolidayCalendar,
     PhaseRun,
     Release,
@@ -33,6 +36,7 @@ from releases.models import (
     SignOff,
 )
 from releases.services.feeds import create_feed
+from releases.services.freezing import stop_the_line
 from tests.builders import automated, start, work
 from tests.edges.desk import staff
 from tests.edges.pages import KINDS, publish
@@ -71,6 +75,15 @@ def things(engine: ScriptedRunner, groups: dict[str, Group], admin: User) -> dic
     run = ActivityRun.objects.get(path="a/b")
     SignOff.objects.create(activity_run=run, attempt=1, user=admin, user_name="ann", decision="approved", at=NOW)
     Artifact.objects.create(release=release, name="cart", at=NOW)
+    BreakGlass.objects.create(release=release, reason="Outage", at=NOW, by_name="ann")
+    FreezeException.objects.create(
+        freeze=stop_the_line(None, scope={"everything": True}, reason="Outage", now=NOW),
+        release=release,
+        reason="Fix",
+        expires_at=NOW,
+        asked_at=NOW,
+        asked_by_name="ann",
+    )
     AccessAttempt.objects.create(username="eve", failures_since_start=3)
     create_token(admin, name="mine", scopes=["read"], now=NOW)
     create_feed(admin, kind="mine", now=NOW)
@@ -79,6 +92,7 @@ def things(engine: ScriptedRunner, groups: dict[str, Group], admin: User) -> dic
         Activity, ActivityRevision, Connection, Secret, InputSet, Phase, ProcessRevision, Resource, ActivityRun,
         Artifact, Attempt, PhaseRun, Release, ReleaseGroup, SignOff, Event, ApiToken, AccessAttempt, User, Group,
         Feed, HolidayCalendar,
+        Freeze, FreezeException, BreakGlass,
     )  # fmt: skip
     rows: dict[type, Any] = {table: table._default_manager.first() for table in tables}
     return {**rows, Process: process}

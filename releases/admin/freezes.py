@@ -1,0 +1,191 @@
+"""Freezes: written in fields, lifted, and the line stopped in one action."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from unfold.decorators import action
+from unfold.enums import ActionVariant
+
+from config.admin.forms import faults_of, show
+from config.admin.scoped import ScopedAdmin
+from config.errors import Fault, InvalidInput, NotPermitted, PilothouseError
+from processes.document import dump
+from releases.admin.freeze_forms import SCOPE, WINDOW, FreezeForm, StopForm, beside_fields
+from releases.freeze_documents import delete_freeze, export_freeze, save_freeze
+from releases.models import Freeze, FreezeWindow
+from releases.services.freezing import lift_freeze, stop_the_line
+
+MOST_WINDOWS = 10
+#: Before that many shown windows that are over.
+MOST_PAST = 3
+
+
+@admin.register(Freeze)
+class FreezeAdmin(ScopedAdmin):
+    """Freezes."""
+
+    form = FreezeForm
+    list_display = ("name", "slug", "applies", "recurs", "version")
+    search_fields = ("slug", "name", "description")
+    actions_detail = ("lift",)
+    actions_list = ("stop",)
+    fieldsets = (
+        (None, {"fields": ("slug", "name", "description")}),
+        ("What may not start", {"fields": SCOPE}),
+        ("When", {"fields": (*WINDOW, "in_flight")}),
+    )
+    read_fieldsets = ((None, {"fields": ("slug", "name", "as_yaml", "windows_shown")}),)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The fields; those of a freeze that exists with its windows."""
+        found = super().get_fieldsets(request, obj)
+        if obj is None or found is self.read_fieldsets:
+            return found
+        return (*found, ("Windows", {"fields": ("windows_shown",)}))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The id stays as it was chosen."""
+        return ("slug", "as_yaml", "windows_shown") if obj else ("as_yaml", "windows_shown")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Freeze]:
+        """The freezes this person may see, each knowing whether it applies now."""
+        running = FreezeWindow.objects.filter(_open(timezone.now()), freeze=OuterRef("pk"))
+        rows: QuerySet[Freeze] = super().get_queryset(request)
+        return rows.annotate(applies_now=Exists(running))
+
+    # What is shown ----------------------------------------------------------------------------------------------------
+
+    @admin.display(description="applies now", boolean=True)
+    def applies(self, freeze: Any) -> bool:
+        """Whether it applies now."""
+        return bool(freeze.applies_now)
+
+    @admin.display(description="recurs")
+    def recurs(self, freeze: Freeze) -> str:
+        """Its rule."""
+        return freeze.body["window"].get("rrule") or "-"
+
+    @admin.display(description="document")
+    def as_yaml(self, freeze: Freeze) -> str:
+        """The freeze as text, for those who may only look."""
+        return format_html('<pre class="ph-pre">{}</pre>', dump([export_freeze(freeze)]))
+
+    @admin.display(description="windows (UTC)")
+    def windows_shown(self, freeze: Freeze) -> str:
+        """The last windows that are over, the one that is open, and the next."""
+        now = timezone.now()
+        over = freeze.windows.filter(ends_at__lte=now).order_by("-starts_at")[:MOST_PAST]
+        coming = freeze.windows.filter(Q(ends_at=None) | Q(ends_at__gt=now)).order_by("starts_at")[:MOST_WINDOWS]
+        shown = [*reversed(over), *coming]
+        return format_html("<ul>{}</ul>", format_html_join("", "<li>{}</li>", _lines(shown))) if shown else "-"
+
+    # What is done -----------------------------------------------------------------------------------------------------
+
+    def store(self, request: HttpRequest, obj: Any, form: Any, *, change: bool, now: datetime) -> Freeze:
+        """Saves the freeze's document."""
+        seen = form.cleaned_data.get("seen") if change else 0
+        try:
+            return save_freeze(request.user, form.document(), now=now, expected_version=seen)[0]
+        except InvalidInput as error:
+            raise beside_fields(error) from error
+
+    def remove(self, request: HttpRequest, obj: Any, *, now: datetime) -> None:
+        """Deletes it."""
+        delete_freeze(request.user, obj, now=now)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        """Lifting, for those who may change a freeze that applies now."""
+        freeze = self.get_object(request, str(object_id))
+        can = freeze is not None and freeze.applies_now and self.has_change_permission(request, freeze)
+        offered: list[Any] = super().get_actions_detail(request, object_id)
+        return offered if can else []
+
+    def get_actions_list(self, request: HttpRequest) -> list[Any]:
+        """Stopping the line, for those who may write freezes."""
+        offered: list[Any] = super().get_actions_list(request)
+        return offered if self.has_add_permission(request) else []
+
+    @action(description="Lift", url_path="lift", icon="lock_open")
+    def lift(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ends the window that is open now."""
+        freeze = self.found(request, object_id, "change")
+        faults: tuple[Fault, ...] = ()
+        if request.method == "POST":
+            try:
+                lift_freeze(request.user, freeze, now=timezone.now(), reason=request.POST.get("reason", ""))
+            except PilothouseError as error:
+                faults = faults_of(error)
+            else:
+                self.message_user(request, f"Lifted: {freeze}.", messages.SUCCESS)
+                return HttpResponseRedirect(self.url_of("change", freeze.pk))
+        context = {
+            "words": "It ends now; later windows stay.",
+            "faults": faults,
+            "has_reason": True,
+            "needs_reason": True,
+            "reason": request.POST.get("reason", ""),
+            "is_possible": freeze.applies_now,
+        }
+        status = 400 if faults else 200
+        return self.page(request, "admin/pilothouse/act.html", freeze, "Lift", context, status=status)
+
+    @action(description="Stop the line", url_path="stop-the-line", icon="front_hand", variant=ActionVariant.DANGER)
+    def stop(self, request: HttpRequest) -> HttpResponse:
+        """Freezes from now on what is chosen."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = StopForm(request.POST if request.method == "POST" else None)
+        form.suggest()
+        if request.method == "POST" and form.is_valid():
+            freeze = self._stopped(request, form)
+            if freeze is not None:
+                self.message_user(request, f"{freeze}.", messages.SUCCESS)
+                return HttpResponseRedirect(self.url_of("change", freeze.pk))
+        title = "Stop the line"
+        request.current_app = self.admin_site.name
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "content_title": title,
+            "opts": self.opts,
+            "back": self.url_of("changelist"),
+            "form": form,
+            "media": self.media + form.media,
+        }
+        status = 400 if form.is_bound else 200
+        return TemplateResponse(request, "admin/pilothouse/stop.html", context, status=status)
+
+    def _stopped(self, request: HttpRequest, form: StopForm) -> Freeze | None:
+        typed = form.cleaned_data
+        try:
+            return stop_the_line(
+                request.user, scope=form.scope(), reason=typed["reason"], until=typed["until"], now=timezone.now()
+            )
+        except NotPermitted as error:
+            raise PermissionDenied(error.message) from error
+        except InvalidInput as error:
+            show(form, beside_fields(error).faults, {"scope": "everything", "window": "until", "end": "until"})
+        return None
+
+
+def _open(now: datetime) -> Q:
+    return Q(starts_at__lte=now) & (Q(ends_at=None) | Q(ends_at__gt=now))
+
+
+def _lines(windows: Iterable[FreezeWindow]) -> list[tuple[str]]:
+    lines = []
+    for window in windows:
+        until = f"{window.ends_at:%a %Y-%m-%d %H:%M}" if window.ends_at else "it is lifted"
+        lifted = f" (lifted by {window.lifted_by_name})" if window.lifted_at else ""
+        lines.append((f"{window.starts_at:%a %Y-%m-%d %H:%M} until {until}{lifted}",))
+    return lines
