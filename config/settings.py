@@ -32,6 +32,11 @@ SECRET_KEYS = env.list("PILOTHOUSE_SECRET_KEYS", default=[]) or [own_key(STATE_D
 SITE_ID = env.str("PILOTHOUSE_SITE_ID", default="") or sha256(f"site {SECRET_KEY}".encode()).hexdigest()[:16]
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+#: Where people reach this installation; links in mails start with it.
+PILOTHOUSE_URL = env.str("PILOTHOUSE_URL", default="http://localhost:8000")
+#: How mail is sent, such as smtp+tls://user:password@mail.example.org:587; unless it is set, it is written to the log.
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="pilothouse@localhost")
 #: Whether activities may run commands on the workers' own machine.
 LOCAL_PROVIDER = env.bool("PILOTHOUSE_LOCAL_PROVIDER", default=False)
 #: Further pipeline engines: name to the dotted path of a Runner.

@@ -157,7 +157,7 @@ def unseen(conflict: Conflict) -> Conflict:
 def finding_of(conflict: Conflict) -> Finding:
     """Return what a conflict means for the start of a release.
 
-    The other release is named by `path` alone (`release:12`), never in the words: those who see this release need not
+    The other release is named by `path` alone (`R-12`), never in the words: those who see this release need not
     be allowed to see that one. Who may is told its name where it is shown.
     """
     words = {
@@ -165,7 +165,7 @@ def finding_of(conflict: Conflict) -> Finding:
         "owner": f"{conflict.bare} owns work in another release at the same time.",
         "group": f"The group '{conflict.bare}' owns work in another release at the same time.",
     }
-    path = "" if conflict.release_id is None else f"release:{conflict.release_id}"
+    path = "" if conflict.release_id is None else f"R-{conflict.release_id}"
     if conflict.stops:
         message = f"'{conflict.bare}' is held by a running release, and only one release at a time may use it."
         return Finding("conflict", message, "Wait until it is over, or plan around it.", path=path)

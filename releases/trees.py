@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from config.errors import InvalidInput
+from config.errors import Fault, InvalidInput
 from processes.expansion import expand
 from processes.models import ProcessRevision
 from processes.store import DatabaseCatalogue
@@ -28,6 +28,7 @@ class Trees:
         self.catalogue = DatabaseCatalogue()
         self.catalogue.warm(one.document for one in (*self._named.values(), *self._latest.values()))
         self._expanded: dict[int, Mapping[str, Any] | None] = {}
+        self._faults: dict[int, tuple[Fault, ...]] = {}
 
     def revision_of(self, release: Release) -> ProcessRevision | None:
         """Return the revision a release that has not started would start with."""
@@ -40,13 +41,22 @@ class Trees:
         if release.snapshot_id is not None:
             return self._pinned.get(release.snapshot_id)
         revision = self.revision_of(release)
-        if revision is None:
-            return None
+        return None if revision is None else self._expand(revision)
+
+    def faults_of(self, release: Release) -> tuple[Fault, ...]:
+        """Return why what is published does not expand; nothing when it does."""
+        revision = self.revision_of(release)
+        if revision is None or release.snapshot_id is not None:
+            return ()
+        self._expand(revision)
+        return self._faults.get(revision.pk, ())
+
+    def _expand(self, revision: ProcessRevision) -> Mapping[str, Any] | None:
         if revision.pk not in self._expanded:
             try:
                 tree = expand(revision.document, revision.number, self.catalogue, document_digest=revision.digest)
-            except InvalidInput:
-                self._expanded[revision.pk] = None
+            except InvalidInput as error:
+                self._expanded[revision.pk], self._faults[revision.pk] = None, tuple(error.faults)
             else:
                 self._expanded[revision.pk] = tree
         return self._expanded[revision.pk]

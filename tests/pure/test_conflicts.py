@@ -146,7 +146,7 @@ def test_a_conflict_stops_only_over_an_exclusive_resource_that_a_running_release
 def test_what_a_conflict_says_never_names_the_other_release(what, running):
     other = Holding(what, 7, "Secret Spring", at(0), at(9), running=running, exclusive=True)
     finding = conflicts.finding_of(conflicts.conflict_with(other, span(0, 9)))
-    assert (finding.code, finding.path) == ("conflict", "release:7")
+    assert (finding.code, finding.path) == ("conflict", "R-7")
     assert "Secret" not in finding.message + finding.cure
     hidden = conflicts.unseen(conflicts.conflict_with(other, span(0, 9)))
     assert (hidden.release_id, hidden.name) == (None, "a release you may not see")
