@@ -5,6 +5,7 @@ from __future__ import annotations
 from config.rest.views import Router
 from releases.api.activities import ActivityRuns
 from releases.api.break_glass import BreakGlasses
+from releases.api.conflicts import Conflicts, FreeSlot
 from releases.api.events import Events
 from releases.api.exceptions import FreezeExceptions
 from releases.api.freezes import Freezes, StopTheLine
@@ -27,4 +28,6 @@ def routes(router: Router) -> None:
     router.register("phase-runs", PhaseRuns, basename="phase-run")
     router.register("activity-runs", ActivityRuns, basename="activity-run")
     router.register("events", Events, basename="event")
+    router.single("conflicts", Conflicts)
+    router.single("free-slot", FreeSlot)
     router.single("me", Me)

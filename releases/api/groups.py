@@ -18,6 +18,7 @@ from processes.api import ProcessFilter
 from processes.schema import require_structure
 from processes.services import used_by
 from releases import groups
+from releases.api.before_start import NextReleases
 from releases.api.dates import GroupDates
 from releases.models import ReleaseGroup
 
@@ -57,7 +58,7 @@ class ReleaseGroupFilter(ProcessFilter):
         fields: ClassVar[list[str]] = []
 
 
-class ReleaseGroups(GroupDates, Documents):
+class ReleaseGroups(GroupDates, NextReleases, Documents):
     """Collections of releases on a cadence."""
 
     kind, thing = "ReleaseGroup", "release group"

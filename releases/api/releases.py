@@ -20,6 +20,7 @@ from config.rest.bodies import given
 from config.rest.describe import Anything, describe
 from config.rest.views import View, etag, require_match, tagged
 from releases import policy, reading
+from releases.api.before_start import BeforeStart
 from releases.api.blocked import ReleaseBlockedOut
 from releases.api.dates import ReleaseMoves
 from releases.api.plans import GivenIn, PlanIn, PreviewOut, ReleaseIn, RoleIn, StartIn, resolved_plan, shown
@@ -113,7 +114,7 @@ class ReleaseFilter(django_filters.FilterSet):
         return rows.filter(Q(name__icontains=text) | Q(version__icontains=text))
 
 
-class Releases(ReleaseMoves, View):
+class Releases(BeforeStart, ReleaseMoves, View):
     """Releases the caller may see."""
 
     lookup_value_converter = "row"

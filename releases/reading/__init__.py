@@ -1,6 +1,7 @@
 """What pages and the API show of a release in motion. Who may look is decided before (`policy.visible_releases`)."""
 
 from releases.reading.activity import ActivityDetail, activity_detail
+from releases.reading.before_start import Standing, standings_for, standings_of_many
 from releases.reading.blocked import Blocked, ReleaseBlocked, release_blocked, run_blocked
 from releases.reading.dates import NextDate, NextDates, dates_of, next_dates
 from releases.reading.links import Link
@@ -21,6 +22,7 @@ __all__ = [
     "PhaseDetail",
     "PhaseView",
     "ReleaseBlocked",
+    "Standing",
     "Value",
     "activity_detail",
     "dates_of",
@@ -32,4 +34,6 @@ __all__ = [
     "release_may",
     "release_tree",
     "run_blocked",
+    "standings_for",
+    "standings_of_many",
 ]
