@@ -230,6 +230,7 @@ SPECTACULAR_SETTINGS = {
         "PhaseState": "releases.api.shapes.PHASE_STATES",
         "ActivityState": "releases.api.shapes.ACTIVITY_STATES",
         "ActivityKind": "releases.api.shapes.KINDS",
+        "ConflictKind": "releases.api.before_start.KINDS",
         "ChangeKind": "processes.api.CHANGES",
         "FeedKind": "calendar_app.api.KINDS",
     },

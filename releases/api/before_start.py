@@ -13,12 +13,14 @@ from rest_framework.response import Response
 from config.rest.describe import describe
 from config.rest.views import View
 from releases import bookings, policy
+from releases.conflicts import KINDS as CONFLICT_KINDS
 from releases.models import Release
 from releases.reading import standings_for, standings_of_many
 from releases.services.preflight import preflight, preflight_many
 
 #: How many of a group's next releases are looked at.
 NEXT = 10
+KINDS = list(CONFLICT_KINDS.values())
 
 
 class OtherOut(serializers.Serializer[Any]):
@@ -65,7 +67,7 @@ class NextReleasesOut(serializers.Serializer[Any]):
 class ConflictOut(serializers.Serializer[Any]):
     """Another release that holds the same at the same time. Without `release`, it is one you may not see."""
 
-    kind = serializers.ChoiceField(choices=["resource", "owner", "group"])
+    kind = serializers.ChoiceField(choices=KINDS)
     what = serializers.CharField(source="bare")
     release = serializers.IntegerField(source="release_id", allow_null=True)
     name = serializers.CharField()

@@ -19,7 +19,7 @@ from config.rest.describe import describe
 from config.rest.views import View
 from processes import durations
 from releases import bookings
-from releases.api.before_start import ConflictOut
+from releases.api.before_start import KINDS, ConflictOut
 from releases.models import ReleaseGroup
 from releases.services.slots import FARTHEST, free_slot
 
@@ -33,7 +33,7 @@ _GROUP = OpenApiParameter("group", description="The id of a release group.")
 class PairOut(serializers.Serializer[Any]):
     """Two releases that hold the same thing at the same time, each with its name if you may see it."""
 
-    kind = serializers.ChoiceField(choices=["resource", "owner", "group"], source="one.kind")
+    kind = serializers.ChoiceField(choices=KINDS, source="one.kind")
     what = serializers.CharField(source="one.bare")
     starts_at = serializers.DateTimeField(source="one.span.starts_at")
     ends_at = serializers.DateTimeField(source="one.span.ends_at", allow_null=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -92,6 +92,16 @@ def health(name: str) -> SafeString:
     if not name:
         return SafeString("")
     return format_html('<span class="state pill is-{}">{}{}</span>', name, icon(name), _HEALTH.get(name, name))
+
+
+@register.simple_tag
+def stopped_by(findings: Sequence[Mapping[str, Any]]) -> SafeString:
+    """Return how many things would stop a release, as icon and words; nothing when nothing would."""
+    count = sum(1 for finding in findings if finding["stops"])
+    if not count:
+        return SafeString("")
+    text = "1 thing stops it" if count == 1 else f"{count} things stop it"
+    return format_html('<span class="state small is-failed">{}{}</span>', icon("stop"), text)
 
 
 @register.simple_tag

@@ -17,10 +17,12 @@ from releases import inbox, reading
 from releases.models import Artifact, PhaseRun, Release
 from releases.progress import progress_of
 from releases.services import planning, running
+from releases.services.preflight import preflight
 from releases.services.starting import preview_start
 from releases.views.frame import find_release, once, page, person
 
 EVENTS = 50
+_MAY_START = ("draft", "scheduled", "missed")
 _EXPECTED = (InvalidInput, NotPermitted, Conflict)
 
 
@@ -41,6 +43,7 @@ def board_of(request: HttpRequest, release: Release, **more: Any) -> dict[str, A
     head = head_of(request, release, "activities")
     return {
         **head,
+        **_before_start(request, release),
         "phases": reading.release_tree(release),
         "waiting": waiting,
         "waits": {entry.run.pk for entry in waiting},
@@ -48,6 +51,17 @@ def board_of(request: HttpRequest, release: Release, **more: Any) -> dict[str, A
         "may_restart": "abort" in head["may"],
         "here": reverse("releases:show", args=[release.pk]),
         **more,
+    }
+
+
+def _before_start(request: HttpRequest, release: Release) -> dict[str, Any]:
+    """Return what would stop or disturb a release that may still start, as it is now."""
+    if release.started_at is not None or release.state not in _MAY_START:
+        return {"standings": None}
+    found = preflight(release, now=timezone.now())
+    return {
+        "standings": reading.standings_for(request.user, found),
+        "stops": sum(1 for finding in found if finding.stops),
     }
 
 

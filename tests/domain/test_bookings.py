@@ -217,6 +217,9 @@ def test_everything_in_conflict_between_two_moments(shop, django_assert_max_num_
     assert {pair.one.what for pair in found} == TOUCHED - {"resource:prod"}
     assert {(pair.one.release_id, pair.other.release_id) for pair in found} == {(one.pk, other.pk)}
     assert bookings.conflicts_between(MONDAY, MONDAY + 2 * HOUR) == []
+    adhoc = planned(shop, 11, 12)
+    assert len(bookings.conflicts_between(MONDAY, MONDAY + 20 * HOUR, ["resource:cart"])) == 2
+    Release.objects.filter(pk=adhoc.pk).delete()
     assert bookings.conflicts_between(MONDAY + 9 * HOUR, MONDAY + 20 * HOUR) == []
     (cart,) = bookings.conflicts_between(MONDAY, MONDAY + 5 * HOUR, ["resource:cart"])
     assert cart.one.what == "resource:cart"

@@ -33,6 +33,7 @@ REFUSED = {
     ("post", "freeze-exceptions/"): 400,  # it names a freeze and a release which they may not see
     ("post", "stop-the-line/"): 403,
     ("get", "events/"): 403,
+    ("get", "free-slot/"): 400,  # it names no resource
     ("put", "secrets/key/"): 403,
     ("post", "calendar-feeds/"): 400,  # it names no kind; anybody may make one, of what they may see
 }
