@@ -1,4 +1,4 @@
-"""Beat is a metronome: one row for the tick (architecture, "Traps"), one for keeping house."""
+"""Beat is a metronome: one row for the tick (architecture, "Traps"), two for keeping house."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 TICK = "releases.tasks.tick"
 CLEAN_UP = "releases.tasks.clean_up"
+EXTEND = "releases.tasks.extend_overdue"
+
+
+def ensure_rows() -> None:
+    """Makes every row that beat needs; rows that exist are put right."""
+    ensure_tick()
+    ensure_clean_up()
+    ensure_extend()
 
 
 def ensure_tick() -> None:
@@ -16,6 +24,11 @@ def ensure_tick() -> None:
 def ensure_clean_up() -> None:
     """The same for the row that lets beat clean up every hour."""
     _ensure("clean up", CLEAN_UP, every=1, period=IntervalSchedule.HOURS, useful_for=600)
+
+
+def ensure_extend() -> None:
+    """The same for the row that once a minute keeps booked what releases hold past their planned end."""
+    _ensure("extend overdue bookings", EXTEND, every=1, period=IntervalSchedule.MINUTES, useful_for=50)
 
 
 def _ensure(name: str, task: str, *, every: int, period: str, useful_for: int) -> None:

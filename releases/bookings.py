@@ -106,6 +106,23 @@ def _rebook(releases: Sequence[Release], now: datetime) -> None:
     )
 
 
+_GONE = "DELETE FROM releases_booking WHERE release_id = %s AND what <> ALL(%s::text[])"
+_STARTED = """
+    INSERT INTO releases_booking (release_id, what, during)
+    SELECT %s, what, tstzrange(%s::timestamptz, %s::timestamptz) FROM unnest(%s::text[]) what
+        ON CONFLICT (release_id, what) DO UPDATE SET during = EXCLUDED.during"""
+
+
+def book_started(release: Release, whats: Iterable[str], *, now: datetime) -> None:
+    """Write what a release books that starts now, of which the caller knows what it touches. Two statements."""
+    end = release.planned_end_at
+    names = sorted(whats)
+    with connection.cursor() as cursor:
+        cursor.execute(_GONE, [release.pk, names])
+        if names:
+            cursor.execute(_STARTED, [release.pk, now, end if end is not None and end > now else None, names])
+
+
 def touches_of(releases: Sequence[Release], *, now: datetime) -> dict[int, frozenset[str]]:
     """Return what each release touches (`resource:cart`, `user:ann`, `group:qa`), by its pinned or latest tree."""
     roles: dict[int, dict[str, str]] = {release.pk: {} for release in releases}

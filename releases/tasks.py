@@ -5,10 +5,11 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
+from releases import bookings, notifications
 from releases.execution import attempts, holding
 from releases.execution import tick as ticking
+from releases.services import checking, housekeeping, trains, windows
 from releases.services import due as due_releases
-from releases.services import housekeeping, trains
 
 
 @shared_task
@@ -38,7 +39,7 @@ def cancel(attempt_id: int) -> None:
 @shared_task
 def begin(*release_ids: int) -> None:
     """Start scheduled releases, each in a transaction of its own."""
-    due_releases.begin_all(release_ids, now=timezone.now())
+    due_releases.begin_all(release_ids, clock=timezone.now)
 
 
 @shared_task
@@ -51,6 +52,25 @@ def look_at_held(release_id: int) -> None:
 def plan_group(group_id: int) -> None:
     """Plan a group's releases ahead."""
     trains.plan_group(group_id, now=timezone.now())
+
+
+@shared_task
+def plan_freeze(freeze_id: int) -> None:
+    """Plan a freeze's windows ahead."""
+    windows.plan_freeze(freeze_id, now=timezone.now())
+
+
+@shared_task
+def check(release_id: int) -> None:
+    """Look at what would stop a release, and tell its owners if that has changed shortly before its start."""
+    if checking.check_release(release_id, now=timezone.now()):
+        notifications.announce(release_id)
+
+
+@shared_task
+def extend_overdue() -> None:
+    """Keep booked what releases hold past their planned end."""
+    bookings.extend_overdue(now=timezone.now())
 
 
 @shared_task

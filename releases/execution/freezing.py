@@ -17,8 +17,9 @@ from releases.freezes import Applies, Block
 from releases.models import BreakGlass, Release
 from releases.scopes import Subject, subject_of_activity, subject_of_release
 
-#: A freeze without an end is looked at again after this long, unless lifting it does so sooner.
-LONGEST = timedelta(days=1)
+#: What is held is looked at again after this long at the latest: whoever lifts a freeze while it is being held may not
+#: see it.
+LONGEST = timedelta(minutes=5)
 
 
 def keep(locked: Locked, run: Run) -> bool:
@@ -28,7 +29,8 @@ def keep(locked: Locked, run: Run) -> bool:
         return False
     until = None if block.ends_at is None else block.ends_at.isoformat()
     why = {"kind": "freeze", "freeze": block.slug, "name": block.name, "until": until}
-    locked.hold(run, block.ends_at or locked.now + LONGEST, why)
+    again = locked.now + LONGEST
+    locked.hold(run, again if block.ends_at is None else min(again, block.ends_at), why)
     return True
 
 

@@ -3,8 +3,10 @@
 1. Claim the activity runs whose `next_look_at` has come, a batch at a time, skipping what another tick holds; their
    next look is put off, so that the tick after this one leaves them alone.
 2. Send a message about each: start what is queued, look at what runs, do what the moment of a waiting one brings.
-3. The same for attempts that are to be cancelled, for runs that were kept from opening until now, for scheduled
-   releases whose start has come or that deserve a look beforehand, and for groups and freezes to be planned ahead.
+3. The same for attempts that are to be cancelled, for runs that were kept from opening until now, and for scheduled
+   releases whose start has come.
+4. A few at a time, and only while the workers keep up, for what can wait: groups and freezes to be planned further
+   ahead, releases that deserve a look before their start.
 
 Each scan goes through an index of just what waits for a moment, so a tick costs what is due, not what exists.
 """
@@ -18,6 +20,8 @@ from releases import queue
 from releases.execution import rows
 
 BATCH = 500
+#: How much of each sort that can wait is sent by one tick: half of what a small machine does in its second.
+FEW = 10
 #: How long until a look is offered again if nothing came of the message about it.
 AGAIN = timedelta(seconds=30)
 
@@ -54,6 +58,8 @@ _SCANS: tuple[tuple[str, str], ...] = (
     (_BEGIN, "send_begins"),
     (_moment("phaserun", "held_until", of="release_id"), "send_held"),
     (_moment("activityrun", "held_until", of="release_id"), "send_held"),
+)
+_LATER: tuple[tuple[str, str], ...] = (
     (_moment("releasegroup", "next_plan_at"), "send_plans"),
     (_moment("freeze", "next_plan_at"), "send_freeze_plans"),
     (_moment("release", "check_at"), "send_checks"),
@@ -78,11 +84,17 @@ def tick(*, now: datetime) -> int:
     while True:
         due = rows.fetch(_DUE, parameters)
         _send(due)
-        counts = [len(due)]
-        for statement, send in _SCANS:
-            found = [row[0] for row in rows.fetch(statement, parameters)]
-            getattr(queue, send)(list(dict.fromkeys(found)))
-            counts.append(len(found))
+        counts = [len(due), *(_scan(statement, send, parameters) for statement, send in _SCANS)]
         sent += sum(counts)
         if max(counts) < BATCH:
-            return sent
+            break
+    if not queue.is_behind():
+        sent += sum(_scan(statement, send, {**parameters, "batch": FEW}) for statement, send in _LATER)
+    return sent
+
+
+def _scan(statement: str, send: str, parameters: dict[str, Any]) -> int:
+    """Claim what one scan finds and send it; return how many rows that were."""
+    found = [row[0] for row in rows.fetch(statement, parameters)]
+    getattr(queue, send)(list(dict.fromkeys(found)))
+    return len(found)

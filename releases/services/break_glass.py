@@ -1,7 +1,8 @@
-"""The debt of a release that was started in spite of what stopped it: somebody else has to sign it off."""
+"""Starting a release in spite of what stops it: breaking the glass, and the debt that somebody else signs off."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.contrib.auth.models import User
@@ -10,9 +11,33 @@ from django.db import transaction
 from config.errors import Conflict, NotPermitted
 from config.trail import Actor, actor_name, record
 from releases import policy
+from releases.findings import Finding
 from releases.models import BreakGlass, Release
-from releases.services.given import require, text_faults
+from releases.services.given import reason_of, require, text_faults
 from releases.services.waking import wake_due
+
+
+def break_glass(actor: Actor, release: Release, stops: Sequence[Finding], *, reason: str, now: datetime) -> None:
+    """Note that `actor` starts a release in spite of `stops`; somebody else has to sign that off later.
+
+    To be called in the transaction that starts it. Raises NotPermitted, InvalidInput without a reason, or Conflict if
+    nothing stops it, since then there is no glass to break.
+    """
+    policy.require_break_glass(actor, release)
+    why = reason_of(reason)
+    if not stops:
+        raise Conflict("Nothing stops this release: start it as usual.", code="nothing_stops")
+    ignored = [finding.as_json() for finding in stops]
+    by = actor if actor is not None and actor.is_authenticated else None
+    BreakGlass.objects.create(
+        release=release,
+        reason=why,
+        ignored=ignored,
+        at=now,
+        by=by,
+        by_name=actor_name(actor),  # type: ignore[misc]
+    )
+    record(actor, "release.glass_broken", release, after=ignored, reason=why, release_id=release.pk, now=now)
 
 
 def unpaid_debt(release: Release) -> BreakGlass | None:

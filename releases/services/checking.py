@@ -15,7 +15,8 @@ from releases.models import Release
 from releases.services.preflight import preflight
 
 NEAR = timedelta(days=7)
-OFTEN, SELDOM = timedelta(hours=1), timedelta(days=1)
+#: How long before its planned start a release is looked at, beside whenever its plan changes.
+LEADS = (timedelta(days=30), NEAR, timedelta(days=3), timedelta(days=1), timedelta(hours=4), timedelta(hours=1))
 
 
 def check_release(release_id: int, *, now: datetime) -> bool:
@@ -34,7 +35,8 @@ def record_findings(release: Release, *, now: datetime) -> bool:
     with transaction.atomic():
         locked = Release.objects.select_for_update(no_key=True, of=("self",)).get(pk=release.pk)
         if locked.edits != release.edits or locked.state != release.state:
-            Release.objects.filter(pk=release.pk).update(check_at=now if _next_look(locked, now) else None)
+            is_open = locked.state == "scheduled"
+            Release.objects.filter(pk=release.pk).update(check_at=now if is_open else None)
             return False
         before, after = _stops(locked.findings), _stops(findings)
         again = _next_look(locked, now)
@@ -50,7 +52,7 @@ def record_findings(release: Release, *, now: datetime) -> bool:
                 now=now,
             )
     release.findings, release.check_at = findings, again
-    return before != after and again is not None and _is_near(locked, now)
+    return before != after and locked.state == "scheduled" and _is_near(locked, now)
 
 
 def _stops(findings: list[dict[str, Any]]) -> list[str]:
@@ -59,10 +61,15 @@ def _stops(findings: list[dict[str, Any]]) -> list[str]:
 
 
 def _next_look(release: Release, now: datetime) -> datetime | None:
-    """Return when to look again: hourly within a week of the start, daily before, never unless it is scheduled."""
-    if release.state != "scheduled" or release.planned_start_at is None:
+    """Return when to look again: a lead before the start; None when there is none left, or it is not scheduled.
+
+    Releases that start together are looked at one after the other: up to a fifth of the lead earlier.
+    """
+    start = release.planned_start_at
+    if release.state != "scheduled" or start is None:
         return None
-    return now + (OFTEN if _is_near(release, now) else SELDOM)
+    looks = (start - lead * (1 + (release.pk % 100) / 500) for lead in LEADS)
+    return next((look for look in looks if look > now), None)
 
 
 def _is_near(release: Release, now: datetime) -> bool:

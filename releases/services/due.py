@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from config.errors import Conflict, InvalidInput
@@ -26,11 +26,11 @@ log = logging.getLogger(__name__)
 AGAIN = timedelta(minutes=1)
 
 
-def begin_all(release_ids: Sequence[int], *, now: datetime) -> None:
+def begin_all(release_ids: Sequence[int], *, clock: Callable[[], datetime]) -> None:
     """Start scheduled releases one after the other; one that fails badly is logged and keeps no other from starting."""
     for release_id in release_ids:
         try:
-            begin_due(release_id, now=now)
+            begin_due(release_id, now=clock())
         except Exception:
             log.exception("Release %s could not be started; it is tried again.", release_id)
 

@@ -10,7 +10,7 @@ its way (product, section 4). A person is stopped by the same things as the tick
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,13 +18,17 @@ from django.db.models import Q
 
 from config.errors import Conflict
 from processes import durations
-from releases import freezes
+from processes.models import Resource
+from releases import bookings, freezes
+from releases.conflicts import finding_of
 from releases.execution import rows
 from releases.findings import Finding
 from releases.freezes import Block
-from releases.models import BreakGlass, Release
+from releases.models import Release
 from releases.resolution import facts
 from releases.scopes import subject_of_release
+from releases.services.break_glass import unpaid_debt
+from releases.touched import resources_in
 
 UNDER_WAY = ("running", "paused")
 _AUTO = "auto_start"
@@ -81,7 +85,7 @@ def overlap_findings(release: Release, *, now: datetime) -> list[Finding]:
     return [
         Finding(
             code="overlap",
-            message=f"{other} (R-{other.pk}) of the same group is {other.state.replace('_', ' ')}.",
+            message=f"Another release of the same group is {other.state.replace('_', ' ')}.",
             cure="It is skipped." if skips else "It starts when that one is over.",
             path=f"R-{other.pk}",
         )
@@ -97,25 +101,47 @@ class Stopped(Conflict):
         super().__init__(" ".join(f"{one.message} {one.cure}".strip() for one in findings), code=findings[0].code)
 
 
-#: Whether any freeze is open, and whether a debt stands in the way: usually neither, so just that is asked first.
+#: Whether any freeze is open, a debt stands in the way, any resource is exclusive: usually not, so just that is asked.
 _ANY = """
     SELECT EXISTS (SELECT 1 FROM releases_freezewindow WHERE starts_at <= %s AND (ends_at IS NULL OR ends_at > %s)),
            EXISTS (SELECT 1 FROM releases_breakglass b JOIN releases_release r ON r.id = b.release_id
                     WHERE b.signed_at IS NULL AND r.id <> %s AND r.group_id IS NOT DISTINCT FROM %s::bigint
-                      AND (r.group_id IS NOT NULL OR r.process_id = %s))"""
+                      AND (r.group_id IS NOT NULL OR r.process_id = %s)),
+           EXISTS (SELECT 1 FROM processes_resource WHERE exclusive)"""
 
 
 def standing(
-    release: Release, *, expanded: Mapping[str, Any], inputs: Mapping[str, Any], now: datetime
+    release: Release,
+    *,
+    expanded: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    now: datetime,
+    whats: Collection[str] | None = None,
 ) -> list[Finding]:
     """Return what stands in the way of a release at a moment, its inputs left aside.
 
-    `expanded` is its tree and `inputs` its resolved inputs, as a start would have them.
+    `expanded` is its tree and `inputs` its resolved inputs, as a start would have them. With `whats` (what it touches,
+    see `releases.touched`), also who holds a resource that only one may hold.
     """
-    late, overlaps = late_findings(release, now=now), overlap_findings(release, now=now)
-    is_frozen, owes = rows.fetch(_ANY, [now, now, release.pk, release.group_id, release.process_id])[0]
-    freezes_found = freeze_findings(release, expanded, inputs, now=now) if is_frozen else []
-    return [*late, *freezes_found, *(debt_findings(release) if owes else []), *overlaps]
+    parameters = [now, now, release.pk, release.group_id, release.process_id]
+    is_frozen, owes, is_exclusive = rows.fetch(_ANY, parameters)[0]
+    return [
+        *late_findings(release, now=now),
+        *(freeze_findings(release, expanded, inputs, now=now) if is_frozen else []),
+        *(debt_findings(release) if owes else []),
+        *overlap_findings(release, now=now),
+        *(_holder_findings(release, whats) if is_exclusive and whats else []),
+    ]
+
+
+def _holder_findings(release: Release, whats: Collection[str]) -> list[Finding]:
+    """Return a finding for each running release that holds what only one may hold, which stays locked until the end of
+    the transaction: two that need the same cannot start at once."""
+    slugs = resources_in(frozenset(whats))
+    held = Resource.objects.select_for_update(no_key=True).filter(exclusive=True, slug__in=slugs)
+    if not list(held.order_by("slug").values_list("pk", flat=True)):
+        return []
+    return [finding_of(conflict) for conflict in bookings.holders_of(release, whats=whats)]
 
 
 def freeze_findings(
@@ -145,15 +171,10 @@ def frozen(block: Block) -> Finding:
 
 def debt_findings(release: Release) -> list[Finding]:
     """Return the finding that an earlier break-glass start has not been signed off, if there is one. One query."""
-    unpaid = BreakGlass.objects.filter(signed_at=None).exclude(release=release.pk)
-    if release.group_id is not None:
-        unpaid = unpaid.filter(release__group=release.group_id)
-    else:
-        unpaid = unpaid.filter(release__group=None, release__process=release.process_id)
-    debt = unpaid.select_related("release").order_by("pk").first()
+    debt = unpaid_debt(release)
     if debt is None:
         return []
-    message = f"{debt.by_name} broke the glass for {debt.release} (R-{debt.release_id}); nobody has signed that off."
+    message = "An earlier release was started by breaking the glass, and nobody has signed that off."
     cure = "Somebody else who operates that release signs it off."
     return [Finding("debt", message, cure, path=f"R-{debt.release_id}")]
 

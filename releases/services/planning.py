@@ -13,7 +13,7 @@ from activities import secrets
 from config.errors import Conflict, Fault, InvalidInput
 from config.trail import Actor, actor_name, record
 from processes.models import InputSet, Process, ProcessRevision
-from releases import assignees, policy, states
+from releases import assignees, bookings, policy, states
 from releases.models import Participant, Release, ReleaseGroup, ReleaseRole
 from releases.services import gates
 from releases.services.given import document_faults, require, text_faults
@@ -61,6 +61,7 @@ def create_release(
     secrets.require_use(actor, release.given)
     with transaction.atomic():
         release.save()
+        bookings.book(release, now=now)
         after = {"process": process.slug, "version": release.version}
         record(actor, "release.created", release, after=after, release_id=release.pk, now=now)
     return release
@@ -116,6 +117,7 @@ def edit_release(
         locked.touched_at = now
         _look(locked, now)
         locked.save(update_fields=[*changes, "edits", "touched_at", *LOOKS])
+        bookings.book(locked, now=now)
         after = {name: _plain(getattr(locked, name)) for name in changes}
         record(actor, "release.edited", locked, before=before, after=after, release_id=locked.pk, now=now)
     return locked
@@ -178,6 +180,7 @@ def _move(actor: Actor, release: Release, to: str, *, now: datetime, reason: str
         locked.edits += 1
         _look(locked, now)
         locked.save(update_fields=["state", "reason", "touched_at", "edits", *LOOKS])
+        bookings.book(locked, now=now)
         record(
             actor,
             f"release.{to}",
@@ -208,6 +211,7 @@ def fill_role(actor: Actor, release: Release, *, role: str, user: User, now: dat
         Participant.objects.get_or_create(release=locked, user=user, group=None)
         looks = {"touched_at": now, "check_at": now if locked.started_at is None else None}
         Release.objects.filter(pk=locked.pk).update(**looks)
+        bookings.book(locked, now=now)
         record(
             actor,
             "role.filled",

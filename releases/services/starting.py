@@ -14,12 +14,14 @@ from activities.canonical import secret_names
 from config.errors import Conflict, Fault, InvalidInput
 from config.trail import Actor, actor_name
 from processes.models import ProcessRevision
-from releases import assignees, policy, resolution
+from releases import assignees, bookings, policy, resolution
 from releases.execution import lifecycle, rows, taking_part
 from releases.models import Release, ReleaseGroup
-from releases.services import breaking, gates
+from releases.services import break_glass as breaking
+from releases.services import gates
 from releases.services.expansions import Expansion, expansion_of, pinned
 from releases.services.given import document_faults
+from releases.touched import touched
 
 #: Characters of a path of ids, so that a run's path with the indexes of its items fits its column.
 LONGEST_PATH = 520
@@ -108,13 +110,15 @@ def begin_release(
         preview = preview_of(expansion, locked, given, now=now)
         if preview.resolved.faults:
             raise InvalidInput(preview.resolved.faults)
-        found = gates.standing(locked, expanded=preview.expanded, inputs=preview.resolved.inputs, now=now)
+        whats = _touched(locked, preview, now)
+        found = gates.standing(locked, expanded=preview.expanded, inputs=preview.resolved.inputs, now=now, whats=whats)
         stops = [finding for finding in found if finding.stops]
         if break_glass is not None:
             breaking.break_glass(actor, locked, stops, reason=break_glass, now=now)
         elif stops:
             raise gates.Stopped(stops)
         take_part(locked, preview.expanded)
+        bookings.book_started(locked, whats, now=now)
         lifecycle.begin(
             locked.pk,
             actor=actor,
@@ -128,6 +132,16 @@ def begin_release(
                 "values": preview.resolved.values,
             },
         )
+
+
+def _touched(release: Release, preview: Preview, now: datetime) -> frozenset[str]:
+    """Return what a release touches with just the values it starts with."""
+    roles: dict[str, str] = {}
+    if preview.expanded["roles"]:
+        roles = dict(release.roles.values_list("role", "user__username"))
+    around = {"release": resolution.facts(release), "now": now}
+    resolved = preview.resolved
+    return touched(preview.expanded["nodes"], resolved.inputs, around=around, given=resolved.values, roles=roles)
 
 
 def _hold_group(release: Release) -> None:

@@ -27,7 +27,7 @@ from activities.fields import searchable
 from config.errors import ExpressionFailed, Fault, InvalidInput
 from config.trail import MACHINE, Actor, record
 from processes import durations, expressions
-from releases import cadence, calendars
+from releases import bookings, cadence, calendars
 from releases.cadence import Occurrence
 from releases.models import Release, ReleaseGroup
 from releases.reconciling import Planned, numbered, reconcile
@@ -110,6 +110,8 @@ def plan_locked(actor: Actor, group: ReleaseGroup, *, now: datetime) -> list[Cha
         changes += [follow] if follow else []
     changes += [_create(actor, group, by_moment[moment], numbers[moment], now) for moment in pairs.created]
     changes += [_kept(row) for row in releases.values() if row.touched_at and row.state == "scheduled"]
+    booked = {change.release_id or 0 for change in changes if change.kind in ("created", "changed")}
+    bookings.rebook_many(list(Release.objects.filter(pk__in=booked).select_related("process", "input_set")), now=now)
     _look_again(group, rule, horizon, now)
     return sorted(changes, key=lambda change: change.after or change.before or now)
 

@@ -35,22 +35,12 @@ def plan_windows(freeze: Freeze, *, now: datetime) -> None:
     freeze.save(update_fields=["planned_until", "next_plan_at"])
 
 
-def plan_freezes(*, now: datetime) -> int:
-    """Plan the windows of the recurring freezes whose time for it has come; return how many. For the tick."""
-    planned = 0
-    while _plan_next(now):
-        planned += 1
-    return planned
-
-
 @transaction.atomic
-def _plan_next(now: datetime) -> bool:
-    due = Freeze.objects.select_for_update(skip_locked=True, no_key=True).filter(next_plan_at__lte=now)
-    freeze = due.order_by("next_plan_at").first()
-    if freeze is None:
-        return False
-    plan_windows(freeze, now=now)
-    return True
+def plan_freeze(freeze_id: int, *, now: datetime) -> None:
+    """Plan the windows of a freeze further ahead, as the tick asks for; nothing if it is gone."""
+    freeze = Freeze.objects.select_for_update(no_key=True).filter(pk=freeze_id).first()
+    if freeze is not None:
+        plan_windows(freeze, now=now)
 
 
 def _make(freeze: Freeze, spans: dict[datetime, datetime | None], now: datetime) -> None:

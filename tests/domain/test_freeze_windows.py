@@ -8,17 +8,16 @@ from typing import Any
 import pytest
 import yaml
 from django.contrib.auth.models import User
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from config.errors import Conflict, InvalidInput, NotPermitted
 from config.models import Event
+from releases.execution import tick
 from releases.freeze_documents import delete_freeze, export_freeze, save_freeze
 from releases.freezes import blocks, blocks_between, open_windows
 from releases.models import ActivityRun, Freeze, FreezeException, FreezeWindow, Release
 from releases.scopes import Subject
 from releases.services.freezing import lift_freeze, stop_the_line
-from releases.services.windows import AGAIN, HORIZON, plan_freezes
+from releases.services.windows import AGAIN, HORIZON, plan_freeze
 from tests.builders import MONDAY, start
 
 pytestmark = pytest.mark.django_db
@@ -79,26 +78,22 @@ def test_a_recurring_freeze_keeps_its_wall_clock_over_daylight_saving():
     assert 57 <= quiet.windows.count() <= 58
 
 
-def test_the_tick_plans_further_ahead_only_what_is_due():
+def test_the_tick_plans_further_ahead_only_what_is_due(monkeypatch):
+    told: list[int] = []
+    monkeypatch.setattr("releases.queue.send_freeze_plans", told.extend)
     quiet, easter = freeze(WEEKEND), freeze(EASTER, slug="easter")
     before = quiet.windows.count()
-    assert plan_freezes(now=MONDAY + AGAIN - HOUR) == 0
-    assert plan_freezes(now=MONDAY + AGAIN) == 1
-    assert plan_freezes(now=MONDAY + AGAIN) == 0
+    tick.tick(now=MONDAY + AGAIN - HOUR)
+    assert told == []
+    tick.tick(now=MONDAY + AGAIN)
+    assert told == [quiet.pk]
+    plan_freeze(quiet.pk, now=MONDAY + AGAIN)
+    tick.tick(now=MONDAY + AGAIN + HOUR)
+    assert told == [quiet.pk]
     quiet.refresh_from_db()
     assert quiet.planned_until == MONDAY + AGAIN + HORIZON
     assert quiet.windows.count() == before + 4
     assert easter.windows.count() == 1
-
-
-def test_a_tick_with_nothing_due_costs_one_query_however_many_freezes_there_are():
-    for index in range(5):
-        freeze(WEEKEND, slug=f"quiet-{index}")
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
-        plan_freezes(now=MONDAY)
-    assert len([one for one in queries if "SAVEPOINT" not in one["sql"]]) == 1
 
 
 def test_a_changed_freeze_plans_anew_what_is_to_come_and_keeps_what_was():

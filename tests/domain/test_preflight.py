@@ -289,7 +289,8 @@ def test_what_stops_a_release_is_stored_and_an_event_tells_when_that_changes(sho
     assert check_release(release.pk, now=MONDAY) is False
     release.refresh_from_db()
     assert [one["code"] for one in release.findings] == ["role_unfilled"]
-    assert release.check_at == MONDAY + HOUR
+    assert release.check_at is not None
+    assert MONDAY < release.check_at < MONDAY + DAY, "next a few hours before its start"
     Connection.objects.update(enabled=False)
     assert check_release(release.pk, now=MONDAY + HOUR) is True
     assert check_release(release.pk, now=MONDAY + 2 * HOUR) is False
@@ -297,11 +298,25 @@ def test_what_stops_a_release_is_stored_and_an_event_tells_when_that_changes(sho
     assert [(one.before, one.after) for one in told] == [({"stops": []}, {"stops": ["connection_disabled plan/build"]})]
 
 
-def test_far_ahead_it_looks_daily_and_tells_nobody_and_never_at_what_is_not_scheduled(shop):
-    release = planned(shop, 24 * 30)
+def test_it_is_looked_at_less_and_less_long_before_its_start(shop):
+    release, looks, now = planned(shop, 24 * 60), [], MONDAY
+    assert release.planned_start_at is not None
+    for _ in range(6):
+        record_findings(release, now=now)
+        assert release.check_at is not None
+        now = release.check_at
+        looks.append((release.planned_start_at - now) / HOUR)
+    leads = [24 * 30, 24 * 7, 24 * 3, 24, 4, 1]
+    assert all(lead <= look <= 1.2 * lead for look, lead in zip(looks, leads, strict=True))
+    record_findings(release, now=now)
+    assert release.check_at is None, "then it starts"
+
+
+def test_far_ahead_it_tells_nobody_and_never_looks_at_what_is_not_scheduled(shop):
+    release = planned(shop, 24 * 29)
     Connection.objects.update(enabled=False)
     assert record_findings(release, now=MONDAY) is False
-    assert release.check_at == MONDAY + DAY
+    assert release.check_at is not None
     release = planning.cancel_release(None, release, reason="no", now=MONDAY)
     assert record_findings(release, now=MONDAY) is False
     assert Release.objects.get(pk=release.pk).check_at is None

@@ -7,7 +7,7 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.models import Group, User
 from django_celery_beat.models import PeriodicTask
 
-from config.beat import CLEAN_UP, TICK, ensure_clean_up, ensure_tick
+from config.beat import CLEAN_UP, EXTEND, TICK, ensure_clean_up, ensure_rows, ensure_tick
 from config.celery import app
 from config.sample import GROUPS, PASSWORD, PEOPLE, make_people
 
@@ -30,6 +30,15 @@ def test_beat_cleans_up_every_hour() -> None:
     assert (row.interval.every, row.interval.period) == (1, "hours")
     app.loader.import_default_modules()
     assert {CLEAN_UP, TICK} <= set(app.tasks)
+
+
+def test_beat_keeps_overdue_bookings_every_minute_and_every_row_is_made_at_once() -> None:
+    ensure_rows()
+    row = PeriodicTask.objects.get(task=EXTEND)
+    assert (row.interval.every, row.interval.period) == (1, "minutes")
+    app.loader.import_default_modules()
+    assert {CLEAN_UP, TICK, EXTEND} <= set(app.tasks)
+    assert set(PeriodicTask.objects.values_list("task", flat=True)) == {CLEAN_UP, TICK, EXTEND}
 
 
 def test_the_sample_has_somebody_in_every_group_and_two_service_owners() -> None:

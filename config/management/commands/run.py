@@ -19,7 +19,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, connection
 
-from config.beat import ensure_clean_up, ensure_tick
+from config.beat import ensure_rows
 from config.demo.caller import Interrupted
 from config.demo.play import is_complete, play, why_not
 from config.demo.screen import screen_for
@@ -90,8 +90,7 @@ class Command(BaseCommand):
         self._say("Bringing the database up to date ...")
         call_command("migrate", verbosity=0, interactive=False)
         _collect_static()
-        ensure_tick()
-        ensure_clean_up()
+        ensure_rows()
         if with_sample and make_people():
             self._say("Made the sample people and groups.")
 
