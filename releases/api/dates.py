@@ -58,7 +58,7 @@ class DatesOut(serializers.Serializer[Any]):
     dates = DateOut(many=True)
 
 
-class ChangeOut(serializers.Serializer[Any]):
+class PlannedChangeOut(serializers.Serializer[Any]):
     """What planning does to one release: `created`, `changed`, `removed`, or `kept` because people touched it."""
 
     kind = serializers.ChoiceField(choices=["created", "changed", "removed", "kept"])
@@ -71,8 +71,8 @@ class ChangeOut(serializers.Serializer[Any]):
 class DifferenceOut(serializers.Serializer[Any]):
     """What saving a group would do: to the group, and to its planned releases."""
 
-    status = serializers.ChoiceField(choices=["created", "changed", "unchanged"])
-    changes = ChangeOut(many=True)
+    status = serializers.CharField()
+    changes = PlannedChangeOut(many=True)
     next = DatesOut()
 
 
@@ -103,7 +103,22 @@ class MovedOut(serializers.Serializer[Any]):
     id = serializers.IntegerField(source="release.pk")
     planned_start_at = serializers.DateTimeField(source="release.planned_start_at")
     planned_end_at = serializers.DateTimeField(source="release.planned_end_at", allow_null=True)
-    changes = ChangeOut(many=True)
+    changes = PlannedChangeOut(many=True)
+
+
+class PlannedDateOut(serializers.Serializer[Any]):
+    """A phase, activity or task with dates of its own, by its path."""
+
+    path = serializers.CharField()
+    name = serializers.CharField()
+    opens_at = serializers.DateTimeField(allow_null=True)
+    due_at = serializers.DateTimeField(allow_null=True)
+
+
+class PlannedDatesOut(serializers.Serializer[Any]):
+    """When what is in a release is planned to open and to be over; its tree says so once it has started."""
+
+    dates = PlannedDateOut(many=True)
 
 
 class GroupDates:
@@ -150,6 +165,13 @@ class GroupDates:
 class ReleaseMoves:
     """Moving releases; mixed into their view."""
 
+    @describe("See when phases, activities and tasks of a planned release open and are due.", gives=PlannedDatesOut)
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def dates(self, request: Request, pk: str) -> Response:
+        """Answer with what counts from its planned start or end."""
+        release = self.one(pk=pk)  # type: ignore[attr-defined]
+        return Response(PlannedDatesOut({"dates": reading.planned_dates(release)}).data)
+
     @describe(
         "Move a planned release: just this one, this and those that follow in its group, or all of them.",
         takes=MoveIn,
@@ -172,7 +194,7 @@ class ReleaseMoves:
 
 def shown_changes(changes: list[Change]) -> Any:
     """Return changes as answers say them."""
-    return ChangeOut(changes, many=True).data
+    return PlannedChangeOut(changes, many=True).data
 
 
 def _moment(request: Request, name: str, default: datetime | None) -> datetime | None:

@@ -8,6 +8,7 @@ from releases.reading.links import Link
 from releases.reading.logs import Log, log_of
 from releases.reading.may import release_may
 from releases.reading.phase import PhaseDetail, phase_detail
+from releases.reading.planned import PlannedDate, planned_dates
 from releases.reading.tree import ActivityView, PhaseView, release_tree
 from releases.reading.values import Value, release_inputs
 
@@ -21,6 +22,7 @@ __all__ = [
     "NextDates",
     "PhaseDetail",
     "PhaseView",
+    "PlannedDate",
     "ReleaseBlocked",
     "Standing",
     "Value",
@@ -29,6 +31,7 @@ __all__ = [
     "log_of",
     "next_dates",
     "phase_detail",
+    "planned_dates",
     "release_blocked",
     "release_inputs",
     "release_may",

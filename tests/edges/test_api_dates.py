@@ -22,7 +22,11 @@ kind: Process
 id: shop
 name: Shop
 phases:
-  - {id: only, name: Only, activities: [{id: agree, manual: {instructions: Look.}}]}
+  - id: only
+    name: Only
+    opens: "+1 hour"
+    due: "end -2 working days"
+    activities: [{id: agree, due: 4h, manual: {tasks: [{id: notes, groups: [qa], due: "-1 day"}]}}]
 """
 DOCUMENT: dict[str, Any] = {
     "kind": "ReleaseGroup",
@@ -111,6 +115,22 @@ def test_one_is_moved_or_the_whole_series(manager: User) -> None:
         f"releases/{second.pk}/move/", {"planned_start_at": "2026-10-22T09:00:00Z", "scope": "all"}
     )
     assert [change["kind"] for change in all_of_them["changes"][:2]] == ["kept", "changed"]
+
+
+def test_what_is_inside_moves_with_its_release(manager: User) -> None:
+    caller, release = Caller(manager), first()
+    assert caller.get(f"releases/{release.pk}/dates/")["dates"] == [
+        {
+            "path": "only",
+            "name": "Only",
+            "opens_at": "2026-10-15T08:00:00Z",
+            "due_at": "2026-10-15T07:00:00Z",
+        },
+        {"path": "only/agree/notes", "name": "Notes", "opens_at": None, "due_at": "2026-10-14T07:00:00Z"},
+    ]
+    caller.post(f"releases/{release.pk}/move/", {"planned_start_at": "2026-10-22T07:00:00Z"})
+    moved = caller.get(f"releases/{release.pk}/dates/")["dates"]
+    assert [one["due_at"] for one in moved] == ["2026-10-22T07:00:00Z", "2026-10-21T07:00:00Z"]
 
 
 def test_an_occurrence_is_skipped(manager: User) -> None:
