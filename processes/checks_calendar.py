@@ -96,21 +96,26 @@ def _check_rule(document: Document, path: str, report: Report) -> None:
 
 
 def _check_window_end(window: Document, report: Report) -> None:
-    if window.get("until_lifted"):
-        if "rrule" in window:
-            report.fault("window.until_lifted", "A window that recurs has a 'duration'.", "Say how long each lasts.")
-        for key in ("end", "duration"):
-            if key in window:
-                report.fault(f"window.{key}", f"What lasts until it is lifted has no '{key}'.", "Keep one of them.")
-        return
-    if ("end" in window) == ("duration" in window):
-        report.fault("window", "A window has either 'end' or 'duration'.", "Keep one of them.")
-    if "end" in window and datetime.fromisoformat(window["end"]) <= _start(window):
-        report.fault("window.end", "The window ends before it starts.", "Choose a later end.")
+    ends = [key for key in ("end", "duration", "until_lifted") if key in window]
+    if len(ends) != 1:
+        report.fault("window", "A window has one of 'end', 'duration' and 'until_lifted'.", "Keep one of them.")
+    if "end" in window:
+        _check_end(window, report)
     if "duration" in window and not durations.parse(window["duration"]):
-        report.fault("window.duration", "The window has no length.", durations.CURE)
-    if "end" in window and "rrule" in window:
-        report.fault("window.end", "A window that recurs has a 'duration', not an 'end'.", "Say how long each lasts.")
+        report.fault("window.duration", "The window has no length.", "Say how long it lasts.")
+    if "rrule" in window and "duration" not in window:
+        for key in ends:
+            words = f"A window that recurs has a 'duration', not '{key}'."
+            report.fault(f"window.{key}", words, "Say how long each lasts.")
+
+
+def _check_end(window: Document, report: Report) -> None:
+    end = datetime.fromisoformat(window["end"])
+    if not EARLIEST <= end.date() <= LATEST:
+        years = f"{EARLIEST.year} and {LATEST.year}"
+        report.fault("window.end", f"Calendars are followed between {years}.", "Choose another date.")
+    if end <= _start(window):
+        report.fault("window.end", "The window ends before it starts.", "Choose a later end.")
 
 
 def _start(document: Document) -> datetime:

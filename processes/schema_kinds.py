@@ -168,7 +168,7 @@ KINDS: dict[str, Schema] = {
                     "end": _LOCAL,
                     "timezone": _ZONE,
                     "duration": PLAIN_LENGTH,
-                    "until_lifted": BOOLEAN,
+                    "until_lifted": {"const": True},
                 },
                 required=("start", "timezone"),
             ),
