@@ -106,21 +106,19 @@ def _rebook(releases: Sequence[Release], now: datetime) -> None:
     )
 
 
-_GONE = "DELETE FROM releases_booking WHERE release_id = %s AND what <> ALL(%s::text[])"
 _STARTED = """
+    WITH gone AS (DELETE FROM releases_booking WHERE release_id = %(release)s AND what <> ALL(%(whats)s::text[]))
     INSERT INTO releases_booking (release_id, what, during)
-    SELECT %s, what, tstzrange(%s::timestamptz, %s::timestamptz) FROM unnest(%s::text[]) what
+    SELECT %(release)s, what, tstzrange(%(now)s::timestamptz, %(end)s::timestamptz) FROM unnest(%(whats)s::text[]) what
         ON CONFLICT (release_id, what) DO UPDATE SET during = EXCLUDED.during"""
 
 
 def book_started(release: Release, whats: Iterable[str], *, now: datetime) -> None:
-    """Write what a release books that starts now, of which the caller knows what it touches. Two statements."""
+    """Write what a release books that starts now, of which the caller knows what it touches. One statement."""
     end = release.planned_end_at
-    names = sorted(whats)
+    until = end if end is not None and end > now else None
     with connection.cursor() as cursor:
-        cursor.execute(_GONE, [release.pk, names])
-        if names:
-            cursor.execute(_STARTED, [release.pk, now, end if end is not None and end > now else None, names])
+        cursor.execute(_STARTED, {"release": release.pk, "whats": sorted(whats), "now": now, "end": until})
 
 
 def touches_of(releases: Sequence[Release], *, now: datetime) -> dict[int, frozenset[str]]:

@@ -13,6 +13,8 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
+
 from config.errors import Conflict, InvalidInput
 from config.trail import record
 from releases.models import Release
@@ -28,25 +30,30 @@ AGAIN = timedelta(minutes=1)
 
 def begin_all(release_ids: Sequence[int], *, clock: Callable[[], datetime]) -> None:
     """Start scheduled releases one after the other; one that fails badly is logged and keeps no other from starting."""
-    for release_id in release_ids:
+    for release in _due(release_ids, clock()):
         try:
-            begin_due(release_id, now=clock())
+            _begin(release, now=clock())
         except Exception:
-            log.exception("Release %s could not be started; it is tried again.", release_id)
+            log.exception("Release %s could not be started; it is tried again.", release.pk)
 
 
 def begin_due(release_id: int, *, now: datetime) -> bool:
     """Start a scheduled release; return whether it did. One that has moved on meanwhile is left alone."""
-    found = Release.objects.select_related("process", "group", "input_set")
-    release = found.filter(pk=release_id, state="scheduled", planned_start_at__lte=now).first()
-    if release is None:
-        return False
+    return any(_begin(release, now=now) for release in _due([release_id], now))
+
+
+def _due(release_ids: Sequence[int], now: datetime) -> QuerySet[Release]:
+    found = Release.objects.select_related("process", "group", "input_set").order_by("planned_start_at", "pk")
+    return found.filter(pk__in=release_ids, state="scheduled", planned_start_at__lte=now)
+
+
+def _begin(release: Release, *, now: datetime) -> bool:
     try:
         if gates.is_late(release, now):
             planning.miss_release(release, now=now)
             return False
         if not gates.starts_itself(release):
-            Release.objects.filter(pk=release_id).update(next_try_at=gates.deadline_of(release))
+            Release.objects.filter(pk=release.pk).update(next_try_at=gates.deadline_of(release))
             return False
         begin_release(None, release, now=now, given={})
     except Stopped as stopped:

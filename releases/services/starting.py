@@ -71,7 +71,7 @@ def depth_faults(nodes: Iterable[Mapping[str, Any]], above: str = "") -> list[Fa
 def missing_secrets(values: Any) -> list[Fault]:
     """Return a fault for every secret that `values` refer to and that has no value."""
     names = secret_names(values)
-    known = secrets.known_names(names)
+    known = secrets.known_names(names) if names else set()
     return [Fault("secret", f"The secret '{name}' has no value.", "Set it.") for name in sorted(names - known)]
 
 
