@@ -17,8 +17,8 @@ from processes.document import canonical
 from processes.models import Process, Resource
 from processes.schema_words import did_you_mean
 from processes.services.saving import require_version
-from releases.models import Freeze, ReleaseGroup
-from releases.services.waking import wake
+from releases.models import Freeze, Release, ReleaseGroup
+from releases.services.waking import look_ahead, wake
 from releases.services.windows import plan_windows
 
 Document = Mapping[str, Any]
@@ -51,6 +51,8 @@ def save_freeze(
     record(actor, verb, freeze, before=before, after=after, reason=reason, now=now)
     if found:
         wake(now=now)
+    else:
+        look_ahead(Release.objects.all(), now=now)
     return freeze, kinds.CHANGED if found else kinds.CREATED
 
 

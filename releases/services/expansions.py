@@ -50,16 +50,23 @@ _snapshots: OrderedDict[Stamp, int] = OrderedDict()
 _lock = Lock()
 
 
-def expansion_of(release: Release) -> Expansion | None:
-    """Return the tree of the revision a release names, or else of its process's latest; None if there is none."""
-    named = release.revision_id is not None
-    found = rows.fetch(_NAMED if named else _LATEST, [release.revision_id if named else release.process_id])
-    if not found:
+def expansion_of(release: Release, stamp: Stamp | None = None) -> Expansion | None:
+    """Return the tree of the revision a release names, or else of its process's latest; None if there is none.
+
+    `stamp` is the tree's, if the caller knows it.
+    """
+    stamp = stamp or _stamp(release)
+    if stamp is None:
         return None
-    stamp: Stamp = found[0]
     with _lock:
         known = _trees.get(stamp)
     return known or _keep(_trees, stamp, _expand(stamp))
+
+
+def _stamp(release: Release) -> Stamp | None:
+    named = release.revision_id is not None
+    found = rows.fetch(_NAMED if named else _LATEST, [release.revision_id if named else release.process_id])
+    return found[0] if found else None
 
 
 def _expand(stamp: Stamp) -> Expansion:

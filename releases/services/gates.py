@@ -21,13 +21,13 @@ from processes import durations
 from processes.models import Resource
 from releases import bookings, freezes
 from releases.conflicts import finding_of
-from releases.execution import rows
 from releases.findings import Finding
 from releases.freezes import Block
 from releases.models import Release
 from releases.resolution import facts
 from releases.scopes import subject_of_release
 from releases.services.break_glass import unpaid_debt
+from releases.services.glancing import Glance, glance
 from releases.touched import resources_in
 
 UNDER_WAY = ("running", "paused")
@@ -101,15 +101,6 @@ class Stopped(Conflict):
         super().__init__(" ".join(f"{one.message} {one.cure}".strip() for one in findings), code=findings[0].code)
 
 
-#: Whether any freeze is open, a debt stands in the way, any resource is exclusive: usually not, so just that is asked.
-_ANY = """
-    SELECT EXISTS (SELECT 1 FROM releases_freezewindow WHERE starts_at <= %s AND (ends_at IS NULL OR ends_at > %s)),
-           EXISTS (SELECT 1 FROM releases_breakglass b JOIN releases_release r ON r.id = b.release_id
-                    WHERE b.signed_at IS NULL AND r.id <> %s AND r.group_id IS NOT DISTINCT FROM %s::bigint
-                      AND (r.group_id IS NOT NULL OR r.process_id = %s)),
-           EXISTS (SELECT 1 FROM processes_resource WHERE exclusive)"""
-
-
 def standing(
     release: Release,
     *,
@@ -117,20 +108,20 @@ def standing(
     inputs: Mapping[str, Any],
     now: datetime,
     whats: Collection[str] | None = None,
+    seen: Glance | None = None,
 ) -> list[Finding]:
     """Return what stands in the way of a release at a moment, its inputs left aside.
 
     `expanded` is its tree and `inputs` its resolved inputs, as a start would have them. With `whats` (what it touches,
-    see `releases.touched`), also who holds a resource that only one may hold.
+    see `releases.touched`), also who holds a resource that only one may hold. `seen` spares a query.
     """
-    parameters = [now, now, release.pk, release.group_id, release.process_id]
-    is_frozen, owes, is_exclusive = rows.fetch(_ANY, parameters)[0]
+    seen = seen or glance(release.pk, now=now)
     return [
         *late_findings(release, now=now),
-        *(freeze_findings(release, expanded, inputs, now=now) if is_frozen else []),
-        *(debt_findings(release) if owes else []),
+        *(freeze_findings(release, expanded, inputs, now=now) if seen.is_frozen else []),
+        *(debt_findings(release) if seen.owes else []),
         *overlap_findings(release, now=now),
-        *(_holder_findings(release, whats) if is_exclusive and whats else []),
+        *(_holder_findings(release, whats) if seen.is_exclusive and whats else []),
     ]
 
 

@@ -15,12 +15,13 @@ from config.errors import Conflict, Fault, InvalidInput
 from config.trail import Actor, actor_name
 from processes.models import ProcessRevision
 from releases import assignees, bookings, policy, resolution
-from releases.execution import lifecycle, rows, taking_part
+from releases.execution import lifecycle, taking_part
 from releases.models import Release, ReleaseGroup
 from releases.services import break_glass as breaking
 from releases.services import gates
 from releases.services.expansions import Expansion, expansion_of, pinned
 from releases.services.given import document_faults
+from releases.services.glancing import Glance, glance
 from releases.touched import touched
 
 #: Characters of a path of ids, so that a run's path with the indexes of its items fits its column.
@@ -102,9 +103,9 @@ def begin_release(
     secrets.require_use(actor, given)
     with transaction.atomic():
         _hold_group(release)
-        locked = _lock(release)
+        locked, seen = _lock(release, now)
         locked.started_by_name = actor_name(actor)
-        expansion = expansion_of(locked)
+        expansion = expansion_of(locked, seen.stamp)
         if expansion is None:
             raise InvalidInput(preview_start(locked, given, now=now).resolved.faults)
         preview = preview_of(expansion, locked, given, now=now)
@@ -150,22 +151,19 @@ def _hold_group(release: Release) -> None:
         ReleaseGroup.objects.select_for_update(no_key=True, of=("self",)).get(releases=release)
 
 
-_LOCK = "SELECT state, started_at, edits FROM releases_release WHERE id = %s FOR NO KEY UPDATE"
-
-
-def _lock(release: Release) -> Release:
+def _lock(release: Release, now: datetime) -> tuple[Release, Glance]:
     """Return the release as it is now, held until it has started: what is pinned is what was last saved.
 
     Every edit of a plan counts, so one with the same count is read no second time. Raises Conflict if it has started
     already, or was called off.
     """
-    state, started_at, edits = rows.fetch(_LOCK, [release.pk])[0]
-    if started_at is not None or state not in ("draft", "scheduled"):
-        message = f"The release is {state.replace('_', ' ')}; only a draft or scheduled one starts."
+    seen = glance(release.pk, now=now, hold=True)
+    if seen.started_at is not None or seen.state not in ("draft", "scheduled"):
+        message = f"The release is {seen.state.replace('_', ' ')}; only a draft or scheduled one starts."
         raise Conflict(message, code="not_startable")
-    if edits == release.edits:
-        return release
-    return Release.objects.select_related("process", "group", "input_set").get(pk=release.pk)
+    if seen.edits == release.edits:
+        return release, seen
+    return Release.objects.select_related("process", "group", "input_set").get(pk=release.pk), seen
 
 
 def take_part(release: Release, expanded: Mapping[str, Any]) -> None:

@@ -1,11 +1,11 @@
-"""Having the tick look again at what a freeze, a debt or the like has kept from starting, because it may now.
+"""Having the tick look again at what a freeze, a debt or the like keeps from starting, because that has changed.
 
 A hint: whoever looks decides anew. Rows that somebody else is changing just now are left to their own next look.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -13,6 +13,8 @@ from django.db.models import QuerySet
 from releases.models import ActivityRun, Release
 
 FREEZE = "freeze"
+#: What starts later is looked at again in good time anyway.
+SOON = timedelta(days=30)
 
 
 @transaction.atomic
@@ -23,7 +25,17 @@ def wake(releases: QuerySet[Release] | None = None, *, now: datetime) -> None:
         runs = runs.filter(release__in=releases.order_by().values("pk"))
     held = list(runs.select_for_update(skip_locked=True, no_key=True, of=("self",)).values_list("pk", flat=True))
     ActivityRun.objects.filter(pk__in=held).update(held_until=now)
-    wake_due(Release.objects.all() if releases is None else releases, now=now)
+    concerned = Release.objects.all() if releases is None else releases
+    wake_due(concerned, now=now)
+    look_ahead(concerned, now=now)
+
+
+@transaction.atomic
+def look_ahead(releases: QuerySet[Release], *, now: datetime) -> None:
+    """Has what would stop those of the releases that start soon looked at again, a few at a time."""
+    coming = releases.filter(state="scheduled", planned_start_at__lte=now + SOON).order_by("pk")
+    rows = list(coming.select_for_update(skip_locked=True, no_key=True, of=("self",)).values_list("pk", flat=True))
+    Release.objects.filter(pk__in=rows).update(check_at=now)
 
 
 @transaction.atomic

@@ -246,3 +246,20 @@ def test_what_a_freeze_held_is_looked_at_again_when_it_goes(engine, manager):
     delete_freeze(None, quiet, now=now)
     assert held() == [True, False]
     assert not FreezeWindow.objects.exists()
+
+
+def test_releases_that_start_soon_are_looked_at_again_when_a_freeze_comes_changes_or_goes():
+    release = start(ONE)
+    soon, far = (
+        Release.objects.create(
+            process=release.process, name="R", state="scheduled", created_at=MONDAY, planned_start_at=MONDAY + ahead
+        )
+        for ahead in (DAY, 60 * DAY)
+    )
+    stopped = stop_the_line(None, scope={"everything": True}, reason="leak", now=MONDAY)
+    assert Release.objects.get(pk=soon.pk).check_at == MONDAY
+    lift_freeze(None, stopped, now=MONDAY + HOUR, reason="mended")
+    assert Release.objects.get(pk=soon.pk).check_at == MONDAY + HOUR
+    delete_freeze(None, stopped, now=MONDAY + 2 * HOUR)
+    assert Release.objects.get(pk=soon.pk).check_at == MONDAY + 2 * HOUR
+    assert Release.objects.get(pk=far.pk).check_at is None

@@ -1,0 +1,51 @@
+"""Everything a start asks of the database before it decides, in one statement that also holds the release's row."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from releases.execution import rows
+
+#: For the release `r`: is any freeze open, does a debt of its group (or, ad hoc, its process) stand, is any resource
+#: exclusive; then which revision it would start, and the largest ids of revisions (see `expansions`).
+_GLANCE = """
+    SELECT r.state, r.started_at, r.edits,
+           EXISTS (SELECT 1 FROM releases_freezewindow
+                    WHERE starts_at <= %(now)s AND (ends_at IS NULL OR ends_at > %(now)s)),
+           EXISTS (SELECT 1 FROM releases_breakglass b JOIN releases_release o ON o.id = b.release_id
+                    WHERE b.signed_at IS NULL AND o.id <> r.id AND o.group_id IS NOT DISTINCT FROM r.group_id
+                      AND (r.group_id IS NOT NULL OR o.process_id = r.process_id)),
+           EXISTS (SELECT 1 FROM processes_resource WHERE exclusive),
+           coalesce(r.revision_id, (SELECT p.id FROM processes_processrevision p WHERE p.process_id = r.process_id
+                                     ORDER BY p.number DESC LIMIT 1)),
+           (SELECT max(id) FROM processes_processrevision),
+           coalesce((SELECT max(id) FROM activities_activityrevision), 0)
+      FROM releases_release r WHERE r.id = %(release)s"""
+_HOLD = _GLANCE + " FOR NO KEY UPDATE OF r"
+
+
+class Glance(NamedTuple):
+    """What was seen; `revision` is None if nothing is published."""
+
+    state: str
+    started_at: datetime | None
+    edits: int
+    is_frozen: bool
+    owes: bool
+    is_exclusive: bool
+    revision: int | None
+    newest_revision: int | None
+    newest_activity: int
+
+    @property
+    def stamp(self) -> tuple[int, int, int] | None:
+        """What the tree of the release is known by."""
+        if self.revision is None or self.newest_revision is None:
+            return None
+        return self.revision, self.newest_revision, self.newest_activity
+
+
+def glance(release_id: int, *, now: datetime, hold: bool = False) -> Glance:
+    """Return what there is to see of a release; with `hold` its row stays locked until the transaction ends."""
+    return Glance(*rows.fetch(_HOLD if hold else _GLANCE, {"release": release_id, "now": now})[0])
