@@ -16,7 +16,7 @@ Releases are locked after their group and in the order of their ids, and none of
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,7 +37,7 @@ from releases.services import gates
 HORIZON = timedelta(days=90)
 #: How far ahead the occurrence after those is looked for, and when to look again if there is none.
 FAR, AGAIN = timedelta(days=400), timedelta(days=300)
-#: A group whose templates cannot be filled in is planned again after this long, or when it is edited.
+#: A group whose templates or dates cannot be followed is planned again after this long, or when it is edited.
 STUCK = timedelta(days=1)
 #: A holiday moves an occurrence by less than this, so its identity is looked for this far around the window.
 ROLL = timedelta(days=31)
@@ -72,7 +72,7 @@ def plan_group(group_id: int, *, now: datetime) -> list[Change]:
         try:
             with transaction.atomic():
                 return plan_locked(None, group, now=now)
-        except ExpressionFailed as error:
+        except (ExpressionFailed, InvalidInput) as error:
             record(None, "release_group.plan_failed", group, reason=error.message, now=now)
             ReleaseGroup.objects.filter(pk=group.pk).update(next_plan_at=now + STUCK)
             return []
@@ -87,12 +87,17 @@ def plan_saved(actor: Actor, group: ReleaseGroup, *, now: datetime) -> list[Chan
     derived.update(next_plan_at=now)
     try:
         return plan_locked(actor, group, now=now)
+    except InvalidInput as error:
+        raise InvalidInput([replace(fault, path=f"cadence.{fault.path}") for fault in error.faults]) from error
     except ExpressionFailed as error:
         raise InvalidInput([Fault("release_name", error.message, "Mend 'release_name' or 'version'.")]) from error
 
 
 def plan_locked(actor: Actor, group: ReleaseGroup, *, now: datetime) -> list[Change]:
-    """Plan a group whose row the caller holds. Raises ExpressionFailed if a template of the group gives no text."""
+    """Plan a group whose row the caller holds.
+
+    Raises ExpressionFailed if a template of the group gives no text, InvalidInput if its cadence cannot be followed.
+    """
     rule: Mapping[str, Any] = group.body.get("cadence") or {}
     since, horizon = _since(group, now), now + HORIZON
     wanted = occurrences_of(rule, since, horizon) if rule else []

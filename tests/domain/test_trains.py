@@ -15,7 +15,7 @@ from config.models import Event
 from processes.models import Process
 from processes.services import apply
 from releases.groups import save_group
-from releases.models import Release, ReleaseGroup
+from releases.models import HolidayCalendar, Release, ReleaseGroup
 from releases.services import planning, trains
 
 pytestmark = pytest.mark.django_db
@@ -188,3 +188,19 @@ def test_wednesdays_around_the_third_thursday_follow_another_group():
     assert train.next_plan_at == NOW, "the tick plans it anew"
     trains.plan_group(train.pk, now=NOW)
     assert planned()[:4] == ["06-10 07:00", "06-17 07:00", "07-08 07:00", "07-15 07:00"]
+
+
+def test_a_calendar_that_is_not_there_is_refused_when_saved_and_told_by_the_tick_when_it_goes():
+    with pytest.raises(InvalidInput) as caught:
+        group({**WEEKLY, "holidays": {"calendar": "plant"}})
+    assert [fault.path for fault in caught.value.faults] == ["cadence.holidays.calendar"]
+    calendar = HolidayCalendar.objects.create(slug="plant", name="Plant", imported_at=NOW)
+    calendar.days.create(on="2026-06-11", name="Inventory")
+    train = group({**WEEKLY, "holidays": {"calendar": "plant", "roll": "next_working_day"}})
+    assert planned()[:3] == ["06-04 07:00", "06-12 07:00", "06-18 07:00"]
+    calendar.delete()
+    assert trains.plan_group(train.pk, now=NOW) == []
+    failed = Event.objects.get(verb="release_group.plan_failed")
+    assert "There is no imported calendar 'plant'." in failed.reason
+    train.refresh_from_db()
+    assert train.next_plan_at == NOW + trains.STUCK
