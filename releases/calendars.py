@@ -54,9 +54,14 @@ def calendars_in(cadences: Iterable[Document]) -> set[str]:
 
 def groups_on_calendar(slug: str) -> QuerySet[ReleaseGroup]:
     """Return the groups whose dates depend on a calendar: their cadence names it, or is derived from one that does."""
+    return with_derived(set(groups_naming_calendar(slug).values_list("slug", flat=True)))
+
+
+def with_derived(slugs: set[str]) -> QuerySet[ReleaseGroup]:
+    """Return the named groups and those whose dates derive from theirs, to any depth. One query per level."""
     groups = ReleaseGroup.objects.alias(found=searchable("body"))
     reached: set[str] = set()
-    level = set(groups_naming_calendar(slug).values_list("slug", flat=True))
+    level = slugs
     while level - reached:
         reached |= level
         level = set(groups.filter(found__cadence__derive__group__in=sorted(level)).values_list("slug", flat=True))

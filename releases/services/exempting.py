@@ -59,6 +59,8 @@ def ask_exception(
         asked_by=actor if isinstance(actor, User) else None,
         asked_by_name=actor_name(actor),
     )
+    if release is not None:  # somebody means just this one: its group's cadence no longer moves or removes it
+        Release.objects.filter(pk=release.pk, started_at=None).update(touched_at=now)
     after = {"state": asked.state, "freeze": freeze.slug, "expires_at": expires_at.isoformat()}
     record(actor, "freeze_exception.asked", asked, after=after, reason=reason, release_id=asked.release_id, now=now)
     return asked

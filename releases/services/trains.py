@@ -23,7 +23,6 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
-from activities.fields import searchable
 from config.errors import ExpressionFailed, Fault, InvalidInput
 from config.trail import MACHINE, Actor, record
 from processes import durations, expressions
@@ -83,8 +82,7 @@ def plan_saved(actor: Actor, group: ReleaseGroup, *, now: datetime) -> list[Chan
 
     Raises InvalidInput if its cadence or templates cannot be followed.
     """
-    derived = ReleaseGroup.objects.alias(found=searchable("body")).filter(found__cadence__derive__group=group.slug)
-    derived.update(next_plan_at=now)
+    calendars.with_derived({group.slug}).exclude(pk=group.pk).update(next_plan_at=now)
     try:
         return plan_locked(actor, group, now=now)
     except InvalidInput as error:
