@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from guardian.shortcuts import assign_perm
 
 from config.models import Event
@@ -270,7 +270,3 @@ def test_a_faulty_group_is_told_and_kept(desk: Desk, field: str, typed: str, tol
     assert told in desk.text
     assert desk.form["description"] == "Typed before"
     assert not ReleaseGroup.objects.exists()
-
-
-def test_freezes_are_not_in_the_admin_yet(desk: Desk, admin: User, groups: dict[str, Group]) -> None:
-    assert Desk(admin).open("/admin/releases/freeze/").status == 404
