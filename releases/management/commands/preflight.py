@@ -38,7 +38,8 @@ class Command(BlueprintCommand):
                 else f", planned for {release.planned_start_at:%Y-%m-%d %H:%M} UTC"
             )
             self.stdout.write(f"R-{release.pk} {release}{when}")
-            self.stdout.writelines(f"  {_line(finding)}" for finding in found[release.pk])
+            for finding in found[release.pk]:
+                self.stdout.write(f"  {_line(finding)}")
             if not found[release.pk]:
                 self.stdout.write("  Nothing stops it.")
         if not releases:
