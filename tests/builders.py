@@ -40,16 +40,8 @@ def scripted_connection() -> Connection:
     return connection
 
 
-def start(
-    text: str,
-    *,
-    inputs: Mapping[str, Any] | None = None,
-    values: Mapping[str, Any] | None = None,
-    by: User | None = None,
-    now: datetime = MONDAY,
-) -> Release:
-    """Start a release of the process in a YAML text, without going through apply and publish."""
-    scripted_connection()
+def revision_of(text: str, *, now: datetime = MONDAY) -> tuple[ProcessRevision, DocumentCatalogue]:
+    """Make revision 1 of the last process of a YAML text, without going through apply and publish."""
     process, document, catalogue = process_of(text)
     revision, _ = ProcessRevision.objects.get_or_create(
         process=process,
@@ -61,6 +53,21 @@ def start(
             "published_by_name": "author",
         },
     )
+    return revision, catalogue
+
+
+def start(
+    text: str,
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    values: Mapping[str, Any] | None = None,
+    by: User | None = None,
+    now: datetime = MONDAY,
+) -> Release:
+    """Start a release of the process in a YAML text, without looking at what would stop it."""
+    scripted_connection()
+    revision, catalogue = revision_of(text, now=now)
+    process, document = revision.process, revision.document
     release = Release.objects.create(
         process=process, revision=revision, name="Release", version="1.2.3", created_at=now
     )

@@ -195,11 +195,11 @@ class Stack:
         with psycopg.connect(host=str(self.place.sockets), user=DATABASE_USER, dbname=DATABASE_NAME) as database:
             return database.execute(sql, parameters).fetchall()
 
-    def start_releases(self, document: dict[str, Any], count: int = 1) -> list[int]:
-        """Starts releases at the desk; returns their ids."""
+    def start_releases(self, document: dict[str, Any], count: int = 1, *, due_in: float | None = None) -> list[int]:
+        """Starts releases at the desk, or schedules them for so many seconds on; returns their ids."""
         assert self.desk.stdin is not None
         assert self.desk.stdout is not None
-        self.desk.stdin.write(json.dumps({"document": document, "count": count}).encode() + b"\n")
+        self.desk.stdin.write(json.dumps({"document": document, "count": count, "due_in": due_in}).encode() + b"\n")
         self.desk.stdin.flush()
         return [int(release) for release in json.loads(self.desk.stdout.readline())]
 

@@ -42,6 +42,7 @@ AFTER_COMMIT = "after-commit"
 BETWEEN_FOLLOW_UPS = "between-follow-ups"
 AFTER_RECORD = "after-record"
 IN_TICK = "in-tick"
+BEFORE_BEGINS = "before-begins"
 
 STEPS = (
     BEFORE_CLAIM,
@@ -184,7 +185,12 @@ def queue_of_tick(stops: Stops, queue: ModuleType) -> SimpleNamespace:
             stops.reach(IN_TICK)
         queue.send_looks(looks)
 
-    return SimpleNamespace(**{**vars(queue), "send_looks": send_looks})
+    def send_begins(release_ids: Sequence[int]) -> None:
+        if release_ids:
+            stops.reach(BEFORE_BEGINS)
+        queue.send_begins(release_ids)
+
+    return SimpleNamespace(**{**vars(queue), "send_looks": send_looks, "send_begins": send_begins})
 
 
 def main() -> None:
