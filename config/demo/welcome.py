@@ -25,15 +25,19 @@ WORDS = {
 
 
 def what_is_there() -> Iterator[str]:
-    """Yield the newest releases, a line each; nothing when there are none."""
-    newest = with_health(Release.objects.order_by("-pk"))[:MOST_RELEASES]
+    """Yield the newest releases that are more than planned, a line each; nothing when there are none."""
+    begun = Release.objects.exclude(state="scheduled")
+    newest = with_health(begun.order_by("-pk"))[:MOST_RELEASES]
     for release in newest:
         health = health_of(release)
         more = "" if health in {"", "ok"} else f", {health.replace('_', ' ')}"
         yield f"  {release.pk:>4}  {release}: {release.state.replace('_', ' ')}{more}"
-    others = Release.objects.count() - len(newest)
+    others = begun.count() - len(newest)
     if others > 0:
         yield f"        and {others} more"
+    planned = Release.objects.filter(state="scheduled").count()
+    if planned:
+        yield f"        {planned} more are planned ahead"
 
 
 def log_ins(address: str) -> Iterator[str]:

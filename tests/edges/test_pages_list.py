@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -79,6 +81,43 @@ def test_long_lists_are_read_page_by_page(manager: User) -> None:
     assert f"before={older}" in reader.source
     assert "Number-01" in reader.open(f"/releases/?before={older}")
     assert "Number-02" not in reader.text
+
+
+def test_what_runs_comes_first_and_what_is_planned_is_folded_away(manager: User, engine: ScriptedRunner) -> None:
+    process = publish(KINDS)
+    start(process, manager, name="Live")
+    for number in range(3):
+        Release.objects.create(
+            process=process,
+            name=f"Train-{number}",
+            state="scheduled",
+            created_at=timezone.now(),
+            planned_start_at=timezone.now() + timedelta(days=9 - number),
+        )
+    plan(process, manager, name="Sketch")
+    reader = Reader(manager)
+    text = reader.open("/")
+    order = [text.index(word) for word in ("Live", "Planned 3", "next Train-2", "Train-1", "Train-0", "Sketch")]
+    assert order == sorted(order)
+    assert "<details" in reader.source
+    assert "No releases yet" not in text
+    shown = reader.open("/releases/?q=train")
+    assert ("Train-0" in shown, "Planned 3" in shown, "Live" in shown) == (True, False, False)
+    Release.objects.exclude(state="scheduled").delete()
+    assert "No releases yet" not in reader.open("/")
+    assert " open>" in reader.source
+
+
+def test_more_that_is_planned_than_a_page_holds_has_a_page_of_its_own(manager: User) -> None:
+    process, now = publish(KINDS), timezone.now()
+    Release.objects.bulk_create(
+        Release(process=process, name="Train", state="scheduled", created_at=now, planned_start_at=now)
+        for _ in range(35)
+    )
+    reader = Reader(manager)
+    assert "Planned 35" in reader.open("/")
+    assert "/releases/?state=scheduled" in reader.source
+    assert reader.source.count("not started") == 30
 
 
 def test_only_the_list_comes_when_the_page_asks_for_it_alone(manager: User) -> None:
