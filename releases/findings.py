@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +35,17 @@ class Finding:
             "until": None if self.until is None else self.until.isoformat(),
             "who": list(self.who),
         }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Return a finding as it was before it was stored."""
+        until = stored.get("until")
+        return cls(
+            code=str(stored["code"]),
+            message=str(stored.get("message") or ""),
+            cure=str(stored.get("cure") or ""),
+            stops=bool(stored.get("stops", True)),
+            path=str(stored.get("path") or ""),
+            until=datetime.fromisoformat(until) if until else None,
+            who=tuple(stored.get("who") or ()),
+        )

@@ -80,7 +80,10 @@ def _move_series(
         rule = _from_here(document["cadence"], rule, release.occurs_at, starts_at)
         _pin_before(actor, group, release.occurs_at, now)
     changes = save_planned(actor, {**document, "cadence": rule}, now=now).changes
-    return Moved(Release.objects.get(pk=release.pk), changes)
+    found = Release.objects.filter(pk=release.pk).first()
+    if found is None:
+        raise Conflict("The moved cadence has no date left for this release; move just this one.", code="no_series")
+    return Moved(found, changes)
 
 
 def _length(release: Release) -> timedelta | None:
