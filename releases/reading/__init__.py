@@ -1,7 +1,7 @@
 """What pages and the API show of a release in motion. Who may look is decided before (`policy.visible_releases`)."""
 
 from releases.reading.activity import ActivityDetail, activity_detail
-from releases.reading.before_start import Standing, standings_for, standings_of_many
+from releases.reading.before_start import BeforeStart, Standing, before_start, standings_for, standings_of_many
 from releases.reading.blocked import Blocked, ReleaseBlocked, release_blocked, run_blocked
 from releases.reading.dates import NextDate, NextDates, dates_of, next_dates
 from releases.reading.links import Link
@@ -15,6 +15,7 @@ from releases.reading.values import Value, release_inputs
 __all__ = [
     "ActivityDetail",
     "ActivityView",
+    "BeforeStart",
     "Blocked",
     "Link",
     "Log",
@@ -27,6 +28,7 @@ __all__ = [
     "Standing",
     "Value",
     "activity_detail",
+    "before_start",
     "dates_of",
     "log_of",
     "next_dates",

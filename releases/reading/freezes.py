@@ -9,6 +9,8 @@ see its release (group), an exception also by those who may grant it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -18,7 +20,8 @@ from config.permissions import allowed, visible_by_any
 from config.trail import Actor
 from processes.models import Process, Resource
 from releases import policy
-from releases.models import BreakGlass, Freeze, FreezeException, ReleaseGroup
+from releases.models import BreakGlass, Freeze, FreezeException, FreezeWindow, ReleaseGroup
+from releases.reading.links import listed
 from releases.services.break_glass import may_sign_off
 from releases.services.exempting import GRANT, may_withdraw
 
@@ -89,6 +92,47 @@ class ScopeView:
         if key not in self._known or not isinstance(value, list):
             return value
         return [one for one in value if one in self._known[key]]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFreeze:
+    """A freeze that applies now, until `ends_at` (None: until it is lifted), with its scope in words."""
+
+    freeze: Freeze
+    ends_at: datetime | None
+    scope: str
+    may_lift: bool
+
+
+def open_freezes(actor: Actor, *, now: datetime) -> list[OpenFreeze]:
+    """Return the freezes that apply now and that `actor` may know of, the one that ends last first.
+
+    One query while there are none, and then as many however many there are.
+    """
+    lasting = Q(ends_at=None) | Q(ends_at__gt=now)
+    windows = list(FreezeWindow.objects.filter(lasting, starts_at__lte=now).select_related("freeze"))
+    if not windows or not visible_freezes(actor).exists():
+        return []
+    scopes = [window.freeze.body.get("scope") or {} for window in windows]
+    view, may_lift = ScopeView(actor, scopes), allowed(actor, "releases.change_freeze")
+    found = [
+        OpenFreeze(window.freeze, window.ends_at, scope_in_words(view, scope), may_lift)
+        for window, scope in zip(windows, scopes, strict=True)
+    ]
+    return sorted(found, key=lambda one: (one.ends_at is not None, -(one.ends_at or now).timestamp()))
+
+
+def scope_in_words(view: ScopeView, scope: Mapping[str, Any]) -> str:
+    """Return what a freeze concerns, in words: "everything", or "groups cart, shop and 2 more; tags public"."""
+    if scope.get("everything"):
+        return "everything"
+    parts = []
+    for key, value in view.shown(scope).items():
+        if isinstance(value, list):
+            more = len(scope[key]) - len(value)
+            names = [*map(str, value), *([f"{more} that you may not see"] if more else [])]
+            parts.append(f"{key} {listed(names, 'and')}")
+    return "; ".join(parts)
 
 
 def exception_may(actor: Actor, exception: FreezeException) -> list[str]:

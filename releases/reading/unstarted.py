@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 
+from releases.findings import Finding
 from releases.models import Release
 from releases.reading.links import MOST_NAMES, Link, full_names, listed, spoken
 
@@ -20,12 +21,25 @@ _STARTS = (
     ("releases", "add_release", None),
 )
 
+_CAUSES = {
+    "conflict": "another release that holds the same",
+    "debt": "a start that nobody has signed off",
+    "frozen": "a freeze",
+    "inputs": "its inputs",
+    "overlap": "another release of its group",
+}
+
 
 def links_of(release: Release, *, now: datetime) -> list[Link]:
     """Return what a release that has not started waits for. It takes the same few queries whatever that is."""
+    return links_with(release, [Finding.from_json(finding) for finding in release.findings], now=now)
+
+
+def links_with(release: Release, findings: Iterable[Finding], *, now: datetime) -> list[Link]:
+    """The same with what stands in its way looked up by the caller."""
     who = starters_of(release)
     by = listed(spoken(who)) or "somebody who may"
-    links = [_finding(finding) for finding in release.findings if finding.get("stops", True)]
+    links = [_link(finding) for finding in findings if finding.stops]
     told = {link.kind for link in links}
     if release.state == "draft" and "draft" not in told:
         links.insert(0, Link("draft", f"It is a draft until {by} schedules or starts it.", who=who))
@@ -52,16 +66,14 @@ def _planned(release: Release, who: tuple[str, ...], by: str, now: datetime) -> 
     return links
 
 
-def _finding(finding: Mapping[str, Any]) -> Link:
-    """Return a finding (see `releases.findings`, as it is stored) as a link of the same kind."""
-    words = " ".join(part for part in (finding.get("message"), finding.get("cure")) if part)
-    until = finding.get("until")
+def _link(finding: Finding) -> Link:
+    """Return a finding as a link of the same kind."""
     return Link(
-        kind=str(finding["code"]),
-        words=words,
-        path=str(finding.get("path") or ""),
-        until=datetime.fromisoformat(until) if until else None,
-        who=full_names(finding.get("who") or ()),
+        kind=finding.code,
+        words=f"{finding.message} {finding.cure}".strip(),
+        path=finding.path,
+        until=finding.until,
+        who=full_names(finding.who),
     )
 
 
@@ -79,7 +91,7 @@ def earliest_of(links: list[Link], *, now: datetime) -> tuple[datetime | None, s
 
 def _cause(link: Link) -> str:
     who = listed(spoken(link.who))
-    return link.kind.replace("_", " ") + (f" ({who})" if who else "")
+    return _CAUSES.get(link.kind, link.kind.replace("_", " ")) + (f" ({who})" if who else "")
 
 
 def starters_of(release: Release) -> tuple[str, ...]:
