@@ -67,6 +67,12 @@ def _create(request: HttpRequest) -> tuple[Feed, str]:
     return feeds.create_feed(person(request), kind=kind, group=group, name=name, now=timezone.now())
 
 
+def _suggested(request: HttpRequest) -> dict[str, str]:
+    """Return the form as it is first: for one group if the address names it (`group`)."""
+    group = request.GET.get("group", "")
+    return {"kind": Feed.Kind.GROUP if group else Feed.Kind.ALL, "group": group}
+
+
 def _page(request: HttpRequest, *, status: int = 200, error: Any = None, **context: Any) -> HttpResponse:
     address = str(context.get("address", ""))
     shown = {
@@ -74,7 +80,7 @@ def _page(request: HttpRequest, *, status: int = 200, error: Any = None, **conte
         "groups": list(feeds.visible_groups(person(request)).only("slug", "name")),
         "kinds": KINDS.items(),
         "kind_words": KINDS,
-        "typed": request.POST if error else {"kind": Feed.Kind.ALL},
+        "typed": request.POST if error else _suggested(request),
         "faults": getattr(error, "faults", [error] if error else []),
         "wrong": {fault.path: fault for fault in getattr(error, "faults", ())},
         "webcal": "webcal" + address[address.find(":") :] if address else "",

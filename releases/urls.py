@@ -6,7 +6,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from config.views import SignIn
-from releases.views import acting, activity, files, listing, planning, release
+from releases.views import acting, activity, files, freezes, groups, listing, moving, planning, release, starting
 
 releases = (
     [
@@ -14,7 +14,9 @@ releases = (
         path("releases/", listing.show_list, name="list"),
         path("releases/new/", planning.create, name="create"),
         path("releases/<int:pk>/", release.show, name="show"),
-        path("releases/<int:pk>/start/", planning.start, name="start"),
+        path("releases/<int:pk>/start/", starting.start, name="start"),
+        path("releases/<int:pk>/start/exception/", starting.ask_exception, name="ask-exception"),
+        path("releases/<int:pk>/move/", moving.move, name="move"),
         path("releases/<int:pk>/values/", release.values, name="values"),
         path("releases/<int:pk>/outputs/", release.outputs, name="outputs"),
         path("releases/<int:pk>/events/", release.events, name="events"),
@@ -28,8 +30,27 @@ releases = (
     "releases",
 )
 
+group_pages = (
+    [
+        path("groups/", groups.show_list, name="list"),
+        path("groups/<slug:slug>/", groups.show, name="show"),
+        path("groups/<slug:slug>/skip/", groups.skip, name="skip"),
+    ],
+    "groups",
+)
+
+freeze_pages = (
+    [
+        path("freezes/stop/", freezes.stop, name="stop"),
+        path("freezes/<slug:slug>/lift/", freezes.lift, name="lift"),
+    ],
+    "freezes",
+)
+
 urlpatterns = [
     path("sign-in/", SignIn.as_view(), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
     path("", include(releases)),
+    path("", include(group_pages)),
+    path("", include(freeze_pages)),
 ]

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import template
 from django.templatetags.static import static
@@ -16,6 +17,7 @@ from django.utils.safestring import SafeString
 
 from config.models import Event
 from releases import assignees, prose
+from releases.cadence import Bend
 
 register = template.Library()
 
@@ -61,6 +63,15 @@ _LINKS = {
     "missed": "missed",
     "cancelled": "cancelled",
     "no_auto_start": "people",
+    "freeze": "frozen",
+    "frozen": "frozen",
+}
+_BENDS = {
+    "gap": ("missed", "Clocks go forward"),
+    "fold": ("missed", "Clocks go back"),
+    "holiday": ("scheduled", "Holiday"),
+    "extra": ("plus", "Extra date"),
+    "derived": ("link", "Derived"),
 }
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
@@ -130,6 +141,33 @@ def moment(at: datetime | None, look: str = "") -> SafeString:
         text = f"{local.day} {local:%b}{'' if local.year == today.year else f' {local.year}'}, {local:%H:%M %Z}"
     in_utc = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), in_utc, text)
+
+
+@register.simple_tag
+def stretch(start: datetime | None, end: datetime | None = None, zone: str = "") -> SafeString:
+    """Return from when to when something is planned, with its weekdays, in a zone or in the reader's own."""
+    if start is None:
+        return SafeString("")
+    clock = ZoneInfo(zone) if zone else timezone.get_current_timezone()
+    begins, this_year = start.astimezone(clock), timezone.localtime().year
+    text = f"{_day(begins, this_year)}, {begins:%H:%M}"
+    if end is not None and end != start:
+        ends = end.astimezone(clock)
+        day = "" if ends.date() == begins.date() else f"{_day(ends, begins.year)}, "
+        text += f" \N{EN DASH} {day}{ends:%H:%M}"
+    words = '<time datetime="{}">{} <span class="faint">{}</span></time>'
+    return format_html(words, start.isoformat(), text, f"{begins:%Z}")
+
+
+def _day(moment: datetime, year: int) -> str:
+    return f"{moment:%a} {moment.day} {moment:%b}{'' if moment.year == year else f' {moment.year}'}"
+
+
+@register.simple_tag
+def bend(one: Bend) -> SafeString:
+    """Return where a date is not just what its rule says, as icon and words."""
+    picture, text = _BENDS.get(one.kind, ("comment", one.kind.capitalize()))
+    return format_html('<span class="bend">{}<span><b>{}.</b> {}</span></span>', icon(picture), text, one.words)
 
 
 @register.simple_tag

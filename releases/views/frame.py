@@ -26,7 +26,7 @@ from releases.models import ActivityRun, Release
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
-_WITH = ("process", "revision__process", "group", "input_set", "snapshot")
+_WITH = ("process", "revision__process", "group", "input_set", "snapshot", "break_glass")
 
 
 def page(view: View[P]) -> View[P]:

@@ -15,6 +15,7 @@ from releases.models import Release
 from releases.progress import progress_of
 from releases.states import RELEASE_SETTLED, ReleaseState
 from releases.views.frame import page, person
+from releases.views.freezes import banner_of
 from releases.views.planning import startable_processes
 
 PAGE = 30
@@ -69,7 +70,9 @@ def show_list(request: HttpRequest) -> HttpResponse:
     }
     if request.headers.get("HX-Target") == "div#list":
         return render(request, "releases/_list.html", context)
-    return render(request, "releases/list.html", {**context, "inbox": inbox.waiting_for(person(request))})
+    return render(
+        request, "releases/list.html", {**context, **banner_of(request), "inbox": inbox.waiting_for(person(request))}
+    )
 
 
 def _ahead(visible: QuerySet[Release]) -> Ahead:

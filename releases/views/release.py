@@ -14,15 +14,17 @@ from django.views.decorators.http import require_POST, require_safe
 from config.errors import Conflict, InvalidInput, NotFound, NotPermitted, PilothouseError
 from config.models import Event
 from releases import inbox, reading
-from releases.models import Artifact, PhaseRun, Release
+from releases.findings import Finding
+from releases.models import Artifact, BreakGlass, PhaseRun, Release
 from releases.progress import progress_of
+from releases.reading import groups
+from releases.reading.freezes import debt_may
 from releases.services import planning, running
-from releases.services.preflight import preflight
+from releases.services.break_glass import sign_off_break_glass
 from releases.services.starting import preview_start
 from releases.views.frame import find_release, once, page, person
 
 EVENTS = 50
-_MAY_START = ("draft", "scheduled", "missed")
 _EXPECTED = (InvalidInput, NotPermitted, Conflict)
 
 
@@ -32,6 +34,7 @@ def head_of(request: HttpRequest, release: Release, tab: str) -> dict[str, Any]:
         "release": release,
         "progress": progress_of([release.pk])[release.pk],
         "may": reading.release_may(request.user, release),
+        "may_see_group": release.group is not None and groups.may_see(request.user, release.group),
         "tab": tab,
         "is_live": release.state in ("running", "paused"),
     }
@@ -43,25 +46,27 @@ def board_of(request: HttpRequest, release: Release, **more: Any) -> dict[str, A
     head = head_of(request, release, "activities")
     return {
         **head,
-        **_before_start(request, release),
+        **_glass_of(request, release),
         "phases": reading.release_tree(release),
         "waiting": waiting,
         "waits": {entry.run.pk for entry in waiting},
-        "blocked": None if release.snapshot_id else reading.release_blocked(release, now=timezone.now()),
+        "before": None if release.snapshot_id else reading.before_start(request.user, release, now=timezone.now()),
         "may_restart": "abort" in head["may"],
         "here": reverse("releases:show", args=[release.pk]),
         **more,
     }
 
 
-def _before_start(request: HttpRequest, release: Release) -> dict[str, Any]:
-    """Return what would stop or disturb a release that may still start, as it is now."""
-    if release.started_at is not None or release.state not in _MAY_START:
-        return {"standings": None}
-    found = preflight(release, now=timezone.now())
+def _glass_of(request: HttpRequest, release: Release) -> dict[str, Any]:
+    """Return the break-glass start of a release, if it had one, and whether this person may sign it off."""
+    glass: BreakGlass | None = getattr(release, "break_glass", None)
+    if glass is None:
+        return {"glass": None}
+    glass.release = release
     return {
-        "standings": reading.standings_for(request.user, found),
-        "stops": sum(1 for finding in found if finding.stops),
+        "glass": glass,
+        "ignored": reading.standings_for(request.user, map(Finding.from_json, glass.ignored)),
+        "may_sign_glass": "sign_off" in debt_may(request.user, glass),
     }
 
 
@@ -124,7 +129,7 @@ def events(request: HttpRequest, pk: int) -> HttpResponse:
 
 @page
 def act(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-    """Pause, resume, abort, schedule or cancel a release; what stands in the way is shown on its page."""
+    """Do one of VERBS to a release; what stands in the way is shown on its page."""
     if request.method != "POST":
         return redirect("releases:show", pk)
     release = find_release(request, pk)
@@ -187,4 +192,18 @@ def _cancel(request: HttpRequest, release: Release) -> None:
     planning.cancel_release(person(request), release, now=timezone.now(), reason=request.POST.get("reason", ""))
 
 
-VERBS = {"pause": _pause, "resume": _resume, "abort": _abort, "schedule": _schedule, "cancel": _cancel}
+def _sign_glass(request: HttpRequest, release: Release) -> None:
+    glass: BreakGlass | None = getattr(release, "break_glass", None)
+    if glass is None:
+        raise Conflict("Nobody broke the glass for this release.", code="no_debt")
+    sign_off_break_glass(person(request), glass, comment=request.POST.get("reason", ""), now=timezone.now())
+
+
+VERBS = {
+    "pause": _pause,
+    "resume": _resume,
+    "abort": _abort,
+    "schedule": _schedule,
+    "cancel": _cancel,
+    "sign-glass": _sign_glass,
+}

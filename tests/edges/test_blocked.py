@@ -11,7 +11,6 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from releases.findings import Finding
 from releases.models import ActivityRun, PhaseRun, Release
 from tests.builders import run_of
 from tests.edges.calls import Caller
@@ -111,12 +110,16 @@ def test_pages_mark_what_is_overdue(release: Release, owner: User) -> None:
 def test_the_page_of_a_release_that_has_not_started_says_why(manager: User) -> None:
     release = plan(publish(KINDS), manager)
     text = Reader(manager).open(page_of(release))
-    assert "Why it does not start It is a draft until manager schedules or starts it." in text
-    found = Finding("freeze", "The <b>freeze</b> Year end is on.", until=timezone.now() + timedelta(days=2))
-    Release.objects.update(state="scheduled", planned_start_at=timezone.now(), findings=[found.as_json()])
-    reader = Reader(manager)
-    assert "Why it has not started yet The <b>freeze</b> Year end is on. Until" in reader.open(page_of(release))
-    assert "Earliest start:" in reader.text
+    assert "It is a draft until manager schedules or starts it." in text
+    later = timezone.now() + timedelta(days=2)
+    Release.objects.update(state="scheduled", planned_start_at=later)
+    text = Reader(manager).open(page_of(release))
+    assert "Its planned start has not come. Until" in text
+    assert "Earliest start:" in text
+    Release.objects.update(state="cancelled", reason="No need")
+    assert "Why it does not start It was cancelled: No need. Schedule it again" in Reader(manager).open(
+        page_of(release)
+    )
 
 
 # The command ----------------------------------------------------------------------------------------------------------

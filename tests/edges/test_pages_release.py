@@ -157,7 +157,7 @@ def test_the_trail_tells_every_change_page_by_page(release: Release, manager: Us
 def test_a_draft_says_what_to_do_next(release: Release, manager: User) -> None:
     draft = plan(release.process, manager, planned_start_at=timezone.now())
     reader = Reader(manager)
-    assert "Look at its values, then start it." in reader.open(page_of(draft))
+    assert "It is a draft until manager schedules or starts it." in reader.open(page_of(draft))
     assert page_of(draft, "start/") in reader.source
     assert "Scheduled" in reader.send(page_of(draft, "do/schedule/"))
     assert "Cancelled: not now" in reader.send(page_of(draft, "do/cancel/"), reason="not now")
