@@ -4,7 +4,7 @@
 2. One whose group does not start releases by itself waits for a person.
 3. Otherwise it starts, unless something stands in its way. Then it stays scheduled, says why in its trail (once for
    each reason) and is tried again: when what stands in its way passes, or within AGAIN. Where the group skips, it is
-   called off if another of its releases is under way.
+   called off if another of its releases is under way; one that was due before it and has not started comes first.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _begin(release: Release, *, now: datetime) -> bool:
         if not gates.starts_itself(release):
             Release.objects.filter(pk=release.pk).update(next_try_at=gates.deadline_of(release))
             return False
-        begin_release(None, release, now=now, given={})
+        begin_release(None, release, now=now, given={}, only_due=True)
     except Stopped as stopped:
         _stay(release, stopped, now)
         return False
@@ -68,7 +68,7 @@ def _begin(release: Release, *, now: datetime) -> bool:
 
 
 def _stay(release: Release, stopped: Stopped, now: datetime) -> None:
-    if gates.rules_of(release).get("overlap") == "skip" and any(one.code == "overlap" for one in stopped.findings):
+    if gates.is_overtaken(release, now=now):
         planning.skip_release(release, reason=stopped.message, now=now)
         return
     passes = [finding.until for finding in stopped.findings]

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from config.errors import Conflict
+from config.errors import Conflict, Fault
 from processes import durations
 from processes.models import Resource
 from releases import bookings, freezes
@@ -72,7 +72,7 @@ def others_in_the_way(release: Release, *, now: datetime) -> list[Release]:
         return []
     others = Release.objects.filter(group=release.group_id).exclude(pk=release.pk)
     blocking = Q(state__in=UNDER_WAY)
-    if rules_of(release)["overlap"] == "queue" and release.planned_start_at is not None and starts_itself(release):
+    if release.planned_start_at is not None and starts_itself(release):
         earlier = Q(planned_start_at__lt=release.planned_start_at)
         earlier |= Q(planned_start_at=release.planned_start_at, pk__lt=release.pk)
         blocking |= earlier & Q(state="scheduled", planned_start_at__lte=now)
@@ -86,11 +86,18 @@ def overlap_findings(release: Release, *, now: datetime) -> list[Finding]:
         Finding(
             code="overlap",
             message=f"Another release of the same group is {other.state.replace('_', ' ')}.",
-            cure="It is skipped." if skips else "It starts when that one is over.",
+            cure="It is skipped." if skips and other.state in UNDER_WAY else "It starts when that one is over.",
             path=f"R-{other.pk}",
         )
         for other in others_in_the_way(release, now=now)
     ]
+
+
+def is_overtaken(release: Release, *, now: datetime) -> bool:
+    """Return whether a release is to be called off: its group skips what overlaps, and another is under way."""
+    if rules_of(release).get("overlap") != "skip":
+        return False
+    return any(other.state in UNDER_WAY for other in others_in_the_way(release, now=now))
 
 
 class Stopped(Conflict):
@@ -98,6 +105,7 @@ class Stopped(Conflict):
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(findings)
+        self.faults = tuple(Fault(one.path, one.message, one.cure) for one in findings)
         super().__init__(" ".join(f"{one.message} {one.cure}".strip() for one in findings), code=findings[0].code)
 
 

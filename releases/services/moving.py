@@ -20,6 +20,7 @@ from config.trail import Actor, record
 from processes import durations
 from processes.recurrence import parts_of, text_of
 from releases import cadence
+from releases.cadence.wall import on_wall, to_utc
 from releases.groups import export_group, save_group, save_planned
 from releases.models import Release, ReleaseGroup
 from releases.services import planning, trains
@@ -76,6 +77,8 @@ def _move_series(
     rule = _moved(document["cadence"], release.planned_start_at, starts_at)
     if ends_at is not None and ends_at - starts_at != _length(release):
         rule["duration"] = durations.to_text(ends_at - starts_at)
+    since = release.occurs_at if scope == FOLLOWING else now
+    _move_identities(group, since, document["cadence"]["timezone"], release.planned_start_at, starts_at)
     if scope == FOLLOWING:
         rule = _from_here(document["cadence"], rule, release.occurs_at, starts_at)
         _pin_before(actor, group, release.occurs_at, now)
@@ -96,6 +99,19 @@ def _moved(rule: Mapping[str, Any], before: datetime, after: datetime) -> dict[s
     was, will = before.astimezone(zone), after.astimezone(zone)
     time = None if was.time() == will.time() else will.time()
     return cadence.shifted(rule, by_days=(will.date() - was.date()).days, to_time=time)
+
+
+def _move_identities(group: ReleaseGroup, since: datetime, zone: str, before: datetime, after: datetime) -> None:
+    """Let what people touched or called off stand for the occurrence that its own one becomes, so that it stays so."""
+    was, will = on_wall(before, zone), on_wall(after, zone)
+    rows = Release.objects.select_for_update(no_key=True).filter(group=group, occurs_at__gte=since, started_at=None)
+    for pk, occurs_at in list(rows.exclude(trains.UNTOUCHED).order_by("pk").values_list("pk", "occurs_at")):
+        assert occurs_at is not None
+        own = on_wall(occurs_at, zone)
+        moved = datetime.combine(
+            own.date() + (will.date() - was.date()), own.time() if was.time() == will.time() else will.time()
+        )
+        Release.objects.filter(pk=pk).update(occurs_at=to_utc(moved, zone)[0])
 
 
 def _from_here(

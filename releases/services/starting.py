@@ -96,14 +96,22 @@ def start_release(
 
 
 def begin_release(
-    actor: Actor, release: Release, *, now: datetime, given: Mapping[str, Any], break_glass: str | None = None
+    actor: Actor,
+    release: Release,
+    *,
+    now: datetime,
+    given: Mapping[str, Any],
+    break_glass: str | None = None,
+    only_due: bool = False,
 ) -> None:
-    """The same for those who need not see the release as it is then."""
+    """The same for those who need not see the release as it is then; `only_due` refuses one that was moved to later."""
     policy.require_start(actor, release.process, release.group)
     secrets.require_use(actor, given)
     with transaction.atomic():
         _hold_group(release)
         locked, seen = _lock(release, now)
+        if only_due and (locked.planned_start_at is None or locked.planned_start_at > now):
+            raise Conflict("The release has been moved to a later time.", code="not_due")
         locked.started_by_name = actor_name(actor)
         expansion = expansion_of(locked, seen.stamp)
         if expansion is None:

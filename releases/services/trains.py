@@ -121,7 +121,7 @@ def plan_locked(actor: Actor, group: ReleaseGroup, *, now: datetime) -> list[Cha
 
 def withdraw_untouched(actor: Actor, group: ReleaseGroup, *, now: datetime) -> list[Change]:
     """Remove what the group's cadence has planned and nobody has touched; the caller holds the group's row."""
-    rows = Release.objects.select_for_update(of=("self",)).filter(UNTOUCHED, group=group)
+    rows = Release.objects.select_for_update(no_key=True, of=("self",)).filter(UNTOUCHED, group=group)
     return [_remove(actor, release, now) for release in rows.order_by("pk")]
 
 

@@ -138,6 +138,14 @@ def test_skipping_calls_its_release_off_and_it_stays_so(manager, train):
     assert planned()[:2] == ["06-04 07:00", "06-18 07:00"]
 
 
+def test_what_was_skipped_or_moved_alone_stays_so_when_the_series_moves(manager, train):
+    skip_occurrence(manager, train, occurs_at=at(11, 7), now=NOW)
+    move_release(manager, nth(3), starts_at=at(20, 7), now=NOW)
+    move_release(manager, nth(1), starts_at=at(5, 6), scope="all", now=NOW)
+    assert planned()[:3] == ["06-05 06:00", "06-20 07:00", "06-26 06:00"]
+    assert trains.plan_group(train.pk, now=NOW)[0].kind == "kept"
+
+
 def test_skipping_a_date_that_is_not_planned_yet_leaves_it_out(manager, train):
     far = datetime(2026, 10, 1, 7, tzinfo=UTC)
     assert skip_occurrence(manager, train, occurs_at=far, now=NOW) is None

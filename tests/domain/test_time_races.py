@@ -265,10 +265,7 @@ def test_a_release_is_started_and_called_off_at_once(people, first):
     assert ActivityRun.objects.filter(release=release).exists() == (first == "start")
 
 
-NOT_YET = pytest.mark.xfail(strict=True, reason="a start that waited for the lock does not look at the time again")
-
-
-@pytest.mark.parametrize("first", ["start", pytest.param("move", marks=NOT_YET)])
+@pytest.mark.parametrize("first", ["start", "move"])
 def test_a_due_release_is_moved_away_while_it_starts(manager, first):
     train()
     release = nth(1)
