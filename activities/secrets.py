@@ -25,6 +25,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
+from activities import hooks
 from activities.canonical import secret_names
 from activities.masking import mask
 from activities.models import SLUG, Secret, slug_validator
@@ -76,6 +77,7 @@ def set_secret(actor: Actor, name: str, value: str, *, now: datetime | None = No
     }
     secret, _ = Secret.objects.update_or_create(name=name, defaults=kept)
     record(actor, "secret.set", secret, now=moment)
+    hooks.tell(moment)
     return secret
 
 

@@ -16,7 +16,7 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Func, ProtectedError, Value
 from django.db.models.functions import Cast
 
-from activities import secrets
+from activities import hooks, secrets
 from activities.canonical import canonical, digest
 from activities.fields import searchable
 from activities.hooks import require_publishable, require_savable, users_of
@@ -70,6 +70,7 @@ def apply_connection(actor: Actor, document: Document, *, now: datetime) -> Chan
         connection.save()
     verb = "connection.changed" if found else "connection.created"
     record(actor, verb, connection, before=before, after=after, now=now)
+    hooks.tell(now)
     return "changed" if found else "created"
 
 
@@ -165,6 +166,7 @@ def publish_activity(actor: Actor, activity: Activity, *, now: datetime, reason:
     before = {"revision": latest.number, "digest": latest.digest} if latest else None
     after = {"revision": revision.number, "digest": revision.digest}
     record(actor, "activity.published", held, before=before, after=after, reason=reason, now=now)
+    hooks.tell(now)
     return revision
 
 

@@ -13,9 +13,10 @@ class ReleasesConfig(AppConfig):
 
     def ready(self) -> None:
         """Registers what the rest of the site finds by name."""
+        from activities import hooks  # noqa: PLC0415
         from processes import kinds, uses  # noqa: PLC0415  models exist only from here on
         from releases import freeze_documents, groups, models  # noqa: PLC0415
-        from releases.services import holidays  # noqa: PLC0415
+        from releases.services import holidays, waking  # noqa: PLC0415
 
         kinds.register(
             "ReleaseGroup", order=60, model=models.ReleaseGroup, apply=groups.apply_group, export=groups.export_group
@@ -29,3 +30,4 @@ class ReleasesConfig(AppConfig):
         )
         uses.register(groups.find_uses)
         uses.register(holidays.find_uses)
+        hooks.register_watcher(waking.look_again)

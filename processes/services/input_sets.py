@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from activities import secrets
+from activities import hooks, secrets
 from config.errors import Conflict, Fault, InvalidInput
 from config.permissions import require
 from config.trail import Actor, record
@@ -67,6 +67,7 @@ def save_input_set(
     verb = "input_set.changed" if found else "input_set.created"
     seen = {"version": row.version - 1, "digest": digest(before)} if before else None
     record(actor, verb, row, before=seen, after={"version": row.version, "digest": digest(after)}, now=now)
+    hooks.tell(now)
     return row, kinds.CHANGED if found else kinds.CREATED
 
 

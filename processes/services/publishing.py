@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from activities import hooks
 from activities.models import Activity
 from config.errors import Fault, InvalidInput, NotFound
 from config.permissions import require
@@ -160,4 +161,5 @@ def _write(
     before = {"revision": latest.number, "digest": latest.digest} if latest else None
     after = {"revision": revision.number, "digest": fresh}
     record(actor, "process.published", process, before=before, after=after, reason=reason, now=now)
+    hooks.tell(now)
     return revision, True

@@ -8,13 +8,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from releases.models import ActivityRun, Release
 
 FREEZE = "freeze"
 #: What starts later is looked at again in good time anyway.
-SOON = timedelta(days=30)
+SOON, NEAR, FAR = timedelta(days=30), timedelta(days=7), timedelta(days=4000)
 
 
 @transaction.atomic
@@ -31,11 +31,20 @@ def wake(releases: QuerySet[Release] | None = None, *, now: datetime) -> None:
 
 
 @transaction.atomic
-def look_ahead(releases: QuerySet[Release], *, now: datetime) -> None:
+def look_ahead(releases: QuerySet[Release], *, now: datetime, within: timedelta = SOON) -> None:
     """Has what would stop those of the releases that start soon looked at again, a few at a time."""
-    coming = releases.filter(state="scheduled", planned_start_at__lte=now + SOON).order_by("pk")
+    coming = releases.filter(state="scheduled", planned_start_at__lte=now + within).order_by("pk")
     rows = list(coming.select_for_update(skip_locked=True, no_key=True, of=("self",)).values_list("pk", flat=True))
     Release.objects.filter(pk__in=rows).update(check_at=now)
+
+
+def look_again(now: datetime) -> None:
+    """Has the releases looked at again that something is known to stop, and those that start within days.
+
+    For after a change of what releases are made from: it may have mended what stops one, or broken what starts soon.
+    """
+    is_stopped = Q(findings__contains=[{"stops": True}])
+    look_ahead(Release.objects.filter(is_stopped | Q(planned_start_at__lte=now + NEAR)), now=now, within=FAR)
 
 
 @transaction.atomic

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
+from activities import secrets
 from activities.models import Connection
 from config.models import Event
 from processes.models import Process, Resource
@@ -363,3 +364,19 @@ def test_a_started_release_has_nothing_left_to_check(shop):
     starting.start_release(None, release, now=MONDAY)
     assert preflight(release, now=MONDAY) == []
     assert notifications.announce(release.pk) == 0
+
+
+def test_what_was_stopped_is_looked_at_again_when_what_it_is_made_from_changes(
+    shop, django_capture_on_commit_callbacks
+):
+    far = planned(shop, 24 * 60)
+    near = planned(shop, 24)
+    clean = planned(shop, 24 * 60)
+    for release in (far, near, clean):
+        record_findings(release, now=MONDAY)
+    Release.objects.filter(pk=far.pk).update(findings=[{"code": "secret_missing", "stops": True}])
+    with django_capture_on_commit_callbacks(execute=True):
+        secrets.set_secret(None, "token", "value", now=MONDAY + HOUR)
+    looks = [Release.objects.get(pk=release.pk).check_at for release in (far, near, clean)]
+    assert looks[:2] == [MONDAY + HOUR] * 2
+    assert looks[2] != MONDAY + HOUR
