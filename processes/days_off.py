@@ -49,6 +49,14 @@ def name_faults(name: str) -> list[Fault]:
     return [Fault("", f"'{part[:40]}' is not a part of {place} whose days off are known.", cure)]
 
 
+@cache
+def places() -> Mapping[str, str]:
+    """Every country and exchange whose days off are known, by its shortest code, with its name in words."""
+    names = {codes[1]: name.replace("_", " ").title() for name, codes in COUNTRIES.items()}
+    exchanges = dict.fromkeys(holidays.list_supported_financial(), "exchange")
+    return MappingProxyType({**dict(sorted(names.items())), **exchanges})
+
+
 @lru_cache(maxsize=1_000)
 def year_off(name: str, year: int) -> YearOff:
     """The days off of one year; `name` must be free of faults. Only public holidays count."""

@@ -1,94 +1,45 @@
-"""Release groups: what people search by in fields, the cadence and the rest as YAML."""
+"""Release groups: edited in fields, with their next dates, what they have planned, and what an edit would do to it."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
-from django import forms
-from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.decorators import action
 
 from activities.admin import UsedBy
-from config.admin.forms import FaultForm
+from config.admin.forms import faults_of, show
 from config.admin.guarded import GuardedAdmin
-from config.permissions import visible, visible_by_any
-from processes.admin.fields import YamlField
-from processes.admin.filters import SHOWN_BY, ProcessFilter
-from processes.document import dump
-from processes.models import InputSet, Process
+from config.errors import Fault, InvalidInput, NotPermitted, PilothouseError
+from processes.admin.filters import ProcessFilter
+from processes.document import digest, dump
 from processes.services import used_by
-from releases.groups import delete_group, export_group, save_group
-from releases.models import ReleaseGroup
+from releases import policy, reading
+from releases.admin.cadence_fields import EXCEPTIONS, RULE, TIMES
+from releases.admin.group_forms import RULES, ReleaseGroupForm
+from releases.admin.group_preview import Coming, Preview, coming_of
+from releases.groups import delete_group, export_group, preview_group, save_planned
+from releases.models import Release, ReleaseGroup
+from releases.services.moving import skip_occurrence
+from releases.services.trains import Change
 
-_COLUMNS = ("kind", "id", "name", "description", "color", "process", "input_set")
-_EXAMPLE = """version: "1.${{ sequence }}.0"
-release_name: "Train ${{ date(start, '%Y-%m-%d') }}"
-cadence:
-  rrule: "FREQ=WEEKLY;BYDAY=TH"
-  start: 2026-01-08T09:00
-  timezone: Europe/Berlin
-  duration: 2d"""
-
-
-class ReleaseGroupForm(FaultForm):
-    """A release group."""
-
-    color = forms.CharField(
-        label="Colour",
-        required=False,
-        max_length=20,
-        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "#2563eb"}),
-        help_text="How the calendar draws it: # and six hexadecimal digits.",
-    )
-    rest = YamlField(
-        label="Cadence and rules",
-        rows=10,
-        help_text="version, release_name, owners, cadence, auto_start, overlap, start_deadline, as YAML. Cadences are "
-        "kept and checked; releases are not planned from them yet.",
-        example=_EXAMPLE,
-    )
-
-    class Meta:
-        model = ReleaseGroup
-        fields = ("slug", "name", "description", "process", "input_set")
-
-    places = {"id": "slug"}
-    request: HttpRequest
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        own = self.instance
-        self.initial["color"] = own.color
-        self.initial["rest"] = {key: value for key, value in own.body.items() if key not in _COLUMNS}
-        processes = visible_by_any(self.request.user, SHOWN_BY, Process.objects.all())
-        sets = visible(self.request.user, "processes.view_inputset", InputSet.objects.all())
-        for field, rows, chosen in (("process", processes, own.process_id), ("input_set", sets, own.input_set_id)):
-            known = rows.model._default_manager.filter(pk__in=[*rows.values_list("pk", flat=True), chosen or 0])
-            self.fields[field].queryset = known  # type: ignore[attr-defined]
-
-    def clean(self) -> dict[str, Any]:
-        """Every unknown key of the YAML gets its fault there."""
-        given = super().clean()
-        rest = given.get("rest") or {}
-        for key in _COLUMNS:
-            if key in rest:
-                self.add_error("rest", f"'{key}' has a field of its own; write it there.")
-        self.places = {**dict.fromkeys(rest, "rest"), **self.places}  # type: ignore[misc]
-        return given
-
-    def document(self) -> dict[str, Any]:
-        """The group's document, as typed."""
-        given, own = self.cleaned_data, self.instance
-        named = {"kind": "ReleaseGroup", "id": own.slug, "name": own.name, "process": own.process.slug}
-        optional = {"description": own.description, "color": given["color"]}
-        named |= {key: value for key, value in optional.items() if value}
-        if own.input_set is not None:
-            named["input_set"] = own.input_set.slug
-        kept = {key: value for key, value in own.body.items() if key in _COLUMNS and key not in named}
-        return {**kept, **named, **given["rest"]}
+MOST_PLANNED = 20
+MOST_DATES = 10
+MOST_SKIPPABLE = 30
+#: The button beside Save.
+_PREVIEW = SimpleNamespace(action_name="_preview", attrs={}, icon="visibility", description="Preview")
+_SKIPPABLE = ("", "draft", "scheduled")
+_DONE = {"created": "planned", "changed": "changed", "removed": "removed", "kept": "left as people planned them"}
 
 
 @admin.register(ReleaseGroup)
@@ -96,20 +47,27 @@ class ReleaseGroupAdmin(UsedBy, GuardedAdmin):
     """Release groups."""
 
     form = ReleaseGroupForm
+    change_form_template = "admin/pilothouse/group_form.html"
     shown_by = ("view", "change", "delete", "operate")
     list_display = ("name", "slug", "process", "input_set", "drawn", "version")
     list_filter = (ProcessFilter,)
     list_select_related = ("process", "input_set")
     search_fields = ("slug", "name", "description", "process__name")
+    actions_detail = (*UsedBy.actions_detail, "skip")
     fieldsets = (
         (None, {"fields": ("slug", "name", "description", "color")}),
-        ("What it runs", {"fields": ("process", "input_set", "rest")}),
+        ("What it runs", {"fields": ("process", "input_set", "release_name", "release_version", "owners")}),
+        ("Cadence", {"fields": (*RULE, *TIMES)}),
+        ("Exceptions and holidays", {"fields": EXCEPTIONS}),
+        ("How its releases start", {"fields": RULES}),
     )
     read_fieldsets = ((None, {"fields": ("slug", "name", "process", "input_set", "as_yaml")}),)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The id stays as it was chosen."""
         return ("slug", "as_yaml") if obj else ("as_yaml",)
+
+    # What is shown ----------------------------------------------------------------------------------------------------
 
     @admin.display(description="colour")
     def drawn(self, group: ReleaseGroup) -> str:
@@ -125,11 +83,132 @@ class ReleaseGroupAdmin(UsedBy, GuardedAdmin):
         """Who uses it."""
         return [str(use) for use in used_by(obj)]
 
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """The form with what an edit would do, or with the group's next dates; and what is planned."""
+        group, preview = kwargs.get("obj"), request.__dict__.get("preview")
+        context["preview"] = preview
+        if preview is None and group is not None:
+            context["coming"] = self._coming(request, group)
+        if group is not None:
+            context["planned"] = self._planned(request, group)
+        may_save = self.has_add_permission(request) if group is None else self.has_change_permission(request, group)
+        context["actions_submit_line"] = [_PREVIEW] if may_save else []
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def _coming(self, request: HttpRequest, group: ReleaseGroup, most: int = MOST_DATES) -> Coming | None:
+        """The next dates of a saved group; none when it has no cadence, or one that cannot be followed any more."""
+        saved = ReleaseGroup.objects.get(pk=group.pk)
+        try:
+            return coming_of(reading.next_dates(request.user, saved, after=timezone.now(), most=most))
+        except InvalidInput as error:
+            return Coming("", "", [], faults=faults_of(error))
+
+    def _planned(self, request: HttpRequest, group: ReleaseGroup) -> list[Release]:
+        rows = policy.visible_releases(request.user).filter(group=group.pk, state__in=["draft", "scheduled"])
+        return list(rows.order_by("planned_start_at", "pk")[:MOST_PLANNED])
+
+    # What is done -----------------------------------------------------------------------------------------------------
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """The form's class, which asks before it changes or removes what is planned."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+        form.judge = staticmethod(partial(self._judge, request))
+        return form
+
+    def _judge(self, request: HttpRequest, form: Any) -> bool:
+        """Whether to save now: not when only a preview is wanted, nor before what changes has been seen."""
+        is_asked = "_preview" in request.POST
+        document, now = form.document(), timezone.now()
+        try:
+            saved = preview_group(request.user, document, now=now)
+        except PilothouseError as error:
+            if is_asked:
+                told = form.beside_fields(error) if isinstance(error, InvalidInput) else error
+                show(form, faults_of(told), form.places)
+            return not is_asked
+        seen = digest(document)
+        moves = any(change.kind in ("changed", "removed") for change in saved.changes)
+        if not is_asked and (not moves or request.POST.get("agreed") == seen):
+            return True
+        dates = reading.dates_of(document.get("cadence") or {}, after=now, most=MOST_DATES)
+        coming = coming_of(dates) if dates.words else None
+        request.__dict__["preview"] = Preview(saved.status, saved.changes, coming, seen, is_asked=is_asked)
+        return False
+
     def store(self, request: HttpRequest, obj: Any, form: Any, *, change: bool, now: datetime) -> ReleaseGroup:
-        """Saves the group's document."""
+        """Saves the group's document, and says what that did to its planned releases."""
         seen = form.cleaned_data.get("seen") if change else 0
-        return save_group(request.user, form.document(), now=now, expected_version=seen)[0]
+        try:
+            saved = save_planned(request.user, form.document(), now=now, expected_version=seen)
+        except InvalidInput as error:
+            raise form.beside_fields(error) from error
+        if saved.changes:
+            self.message_user(request, _summary(saved.changes), messages.INFO)
+        return saved.group
 
     def remove(self, request: HttpRequest, obj: Any, *, now: datetime) -> None:
         """Deletes it unless it has releases or something uses it."""
         delete_group(request.user, obj, now=now)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        """Skipping a date, for those who may change or operate a group that has dates."""
+        group = self.get_object(request, str(object_id))
+        offered: list[Any] = super().get_actions_detail(request, object_id)
+        can = group is not None and bool(group.body.get("cadence")) and self._may_skip(request, group)
+        return [one for one in offered if can or one.method.original_function_name != "skip"]
+
+    def _may_skip(self, request: HttpRequest, group: ReleaseGroup) -> bool:
+        return self.may(request, "change", group) or self.may(request, "operate", group)
+
+    @action(description="Skip a date", url_path="skip", icon="event_busy")
+    def skip(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Calls off one of its next dates: the release that is planned for it, or the date itself."""
+        group, now = self.found(request, object_id), timezone.now()
+        if not self._may_skip(request, group):
+            raise PermissionDenied
+        faults: tuple[Fault, ...] = ()
+        if request.method == "POST":
+            try:
+                faults = self._skip(request, group, now)
+            except NotPermitted as error:
+                raise PermissionDenied(error.message) from error
+            if not faults:
+                return HttpResponseRedirect(self.url_of("change", group.pk))
+        coming = self._coming(request, group, MOST_SKIPPABLE)
+        rows = [row for row in coming.rows if row.date.state in _SKIPPABLE] if coming else []
+        chosen = request.POST.get("occurs_at") or request.GET.get("at", "")
+        context = {"coming": coming, "rows": rows, "faults": faults, "chosen": chosen}
+        context["reason"] = request.POST.get("reason", "")
+        status = 400 if faults else 200
+        return self.page(request, "admin/pilothouse/skip.html", group, "Skip a date", context, status=status)
+
+    def _skip(self, request: HttpRequest, group: ReleaseGroup, now: datetime) -> tuple[Fault, ...]:
+        """Skips what was chosen; returns what is wrong with it. Raises NotPermitted."""
+        occurs_at = _moment(request.POST.get("occurs_at", ""))
+        if occurs_at is None:
+            return (Fault("", "No date was chosen.", "Choose one of its next dates."),)
+        reason = request.POST.get("reason", "")
+        try:
+            release = skip_occurrence(request.user, group, occurs_at=occurs_at, reason=reason, now=now)
+        except NotPermitted:
+            raise
+        except PilothouseError as error:
+            return faults_of(error)
+        done = "left out of its dates" if release is None else f"called off: {release}"
+        self.message_user(request, f"{occurs_at:%a %Y-%m-%d %H:%M} UTC is {done}.", messages.SUCCESS)
+        return ()
+
+
+def _summary(changes: Sequence[Change]) -> str:
+    """What saving did: "Releases: 12 planned, 1 removed."."""
+    counts = Counter(change.kind for change in changes)
+    return f"Releases: {', '.join(f'{counts[kind]} {done}' for kind, done in _DONE.items() if counts[kind])}."
+
+
+def _moment(text: str) -> datetime | None:
+    """The aware moment a text stands for, if it is one."""
+    try:
+        found = parse_datetime(text)
+    except ValueError:
+        return None
+    return found if found is not None and found.tzinfo is not None else None

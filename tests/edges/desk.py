@@ -34,7 +34,7 @@ class _Form(HTMLParser):
         elif tag == "input" and name and given.get("type") not in ("submit", "button", "image"):
             is_box = given.get("type") in ("checkbox", "radio")
             if not is_box or "checked" in given:
-                self.forms[-1][name] = given.get("value", "on" if is_box else "")
+                self._put(name, given.get("value", "on" if is_box else ""), is_box=is_box)
         elif tag == "textarea" and name:
             self.area = name
             self.forms[-1][name] = ""
@@ -44,6 +44,13 @@ class _Form(HTMLParser):
         elif tag == "option" and self.select and "selected" in given:
             name, is_multiple = self.select
             self.forms[-1][name] = [*self.forms[-1][name], given["value"]] if is_multiple else given["value"]
+
+    def _put(self, name: str, value: str, *, is_box: bool) -> None:
+        """Boxes of one name that are ticked are sent each."""
+        before = self.forms[-1].get(name)
+        if is_box and before is not None:
+            value = [*(before if isinstance(before, list) else [before]), value]  # type: ignore[assignment]
+        self.forms[-1][name] = value
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "textarea":
@@ -91,13 +98,23 @@ class Desk:
     @property
     def text(self) -> str:
         """The page's words."""
-        bare = re.sub(r"<(script|style)\b.*?</\1>|<[^>]+>", " ", self.source, flags=re.DOTALL)
-        return re.sub(r"\s+", " ", html.unescape(bare))
+        return _words(self.source)
+
+    def faults(self, field: str) -> str:
+        """What is told beside a field, as words."""
+        rows = re.split(r'<div class="(?=[^"]*\bfield-line\b)', self.source)
+        row = next((row for row in rows[1:] if f"field-{field}" in row.partition('"')[0].split()), "")
+        return _words(row.partition('class="errorlist"')[2].partition("</ul>")[0])
 
     def _read(self, answer: Any) -> Desk:
         raw = b"".join(answer.streaming_content) if answer.streaming else answer.content
         self.source, self.status, self.headers = raw.decode(), answer.status_code, answer.headers
         return self
+
+
+def _words(source: str) -> str:
+    bare = re.sub(r"<(script|style)\b.*?</\1>|<[^>]+>", " ", source, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", html.unescape(bare))
 
 
 def staff(person: User, *permissions: str) -> User:

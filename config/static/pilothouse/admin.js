@@ -18,3 +18,19 @@
   $(() => dressAll(document));
   document.addEventListener("formset:added", (event) => dressAll(event.target));
 })();
+// Fields that only some choices need: data-when="repeats: weekly daily" shows a field's row while "repeats" has one of these
+// values. Without this script they are all there; a row with a fault stays in sight.
+(() => {
+  const rowOf = (box) => box.closest(".field-line") || box.parentElement;
+  const isMet = (box) => {
+    const [name, values] = box.dataset.when.split(":");
+    const chosen = box.form && box.form.elements[name.trim()];
+    return !chosen || values.trim().split(/\s+/).includes(chosen.value);
+  };
+  const update = () => document.querySelectorAll("[data-when]:not([data-when=''])").forEach((box) => {
+    const row = rowOf(box);
+    row.hidden = !isMet(box) && !row.querySelector(".errorlist");
+  });
+  document.addEventListener("DOMContentLoaded", update);
+  document.addEventListener("change", update);
+})();
