@@ -18,7 +18,6 @@ from unfold.enums import ActionVariant
 from unfold.paginator import InfinitePaginator
 
 from config.admin.forms import FaultForm, faults_of
-from config.admin.guarded import GuardedAdmin
 from config.admin.scoped import MOST_EVENTS
 from config.errors import Fault, NotPermitted, PilothouseError
 from config.models import Event
@@ -28,9 +27,10 @@ from processes.admin.filters import ProcessFilter
 from processes.document import dump
 from processes.models import InputSet
 from releases import policy
+from releases.admin.release_time import ReleaseTime, time_verbs
 from releases.models import Release
 from releases.reading.may import release_may
-from releases.services import planning, running, starting
+from releases.services import planning, running
 from releases.views.planning import startable_processes
 
 PLAN = ("name", "version", "description", "input_set", "planned_start_at", "planned_end_at", "given")
@@ -79,7 +79,6 @@ class ReleaseForm(FaultForm):
 #: Verb: words of its button, what is asked, whether a reason can be given and whether it must.
 ACTS: dict[str, tuple[str, str]] = {
     "schedule": ("Schedule", "It will be ready to start at its planned time."),
-    "start": ("Start", "It starts now: its revision, its tree and its values are pinned."),
     "pause": ("Pause", "Nothing new starts until it is resumed; what runs finishes."),
     "resume": ("Resume", "It goes on from where it stands."),
     "cancel": ("Cancel", "It is called off before its start."),
@@ -89,7 +88,7 @@ REASONS = {"pause": False, "cancel": False, "abort": True}
 
 
 @admin.register(Release)
-class ReleaseAdmin(GuardedAdmin):
+class ReleaseAdmin(ReleaseTime):
     """Releases."""
 
     form = ReleaseForm
@@ -100,7 +99,7 @@ class ReleaseAdmin(GuardedAdmin):
     ordering = ("-id",)
     paginator = InfinitePaginator
     actions = None
-    actions_detail = ("schedule", "start", "pause", "resume", "cancel", "abort")
+    actions_detail = ("schedule", "start", "move", "ask_exception", "pause", "resume", "cancel", "abort")
     add_fieldsets = ((None, {"fields": ("process", *PLAN)}),)
     fieldsets = (
         (None, {"fields": ("name", "version", "description", "state", "process", "group")}),
@@ -137,7 +136,7 @@ class ReleaseAdmin(GuardedAdmin):
         """The plan is edited by those who may plan it, until it starts."""
         if obj is None:
             return self.has_view_permission(request)
-        return "edit" in self._verbs(request, obj)
+        return "edit" in self.verbs(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Releases are history."""
@@ -147,10 +146,11 @@ class ReleaseAdmin(GuardedAdmin):
         """Sharing a release takes the permission to operate it, started or not."""
         return policy.may_operate(request.user, obj) and self.grants_at_all(request)
 
-    def _verbs(self, request: HttpRequest, release: Release) -> list[str]:
+    def verbs(self, request: HttpRequest, release: Release) -> list[str]:
+        """What this person may do with the release now; asked once per request."""
         known: dict[int, list[str]] = request.__dict__.setdefault("release_verbs", {})
         if release.pk not in known:
-            known[release.pk] = release_may(request.user, release)
+            known[release.pk] = [*release_may(request.user, release), *time_verbs(request.user, release)]
         return known[release.pk]
 
     # What is shown ----------------------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ class ReleaseAdmin(GuardedAdmin):
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
         """What this person may do with the release as it is now."""
         release = self.get_object(request, str(object_id))
-        verbs = self._verbs(request, release) if release is not None else []
+        verbs = self.verbs(request, release) if release is not None else []
         offered: list[Any] = super().get_actions_detail(request, object_id)
         return [one for one in offered if one.method.original_function_name in verbs]
 
@@ -212,8 +212,6 @@ class ReleaseAdmin(GuardedAdmin):
             else:
                 self.message_user(request, f"Done: {ACTS[verb][0].lower()} {release}.", messages.SUCCESS)
                 return HttpResponseRedirect(self.url_of("change", release.pk))
-        elif verb == "start":
-            faults = tuple(starting.preview_start(release, {}, now=timezone.now()).resolved.faults)
         return self._ask(request, release, verb, faults)
 
     def _ask(self, request: HttpRequest, release: Release, verb: str, faults: tuple[Fault, ...]) -> HttpResponse:
@@ -224,7 +222,7 @@ class ReleaseAdmin(GuardedAdmin):
             "has_reason": verb in REASONS,
             "needs_reason": REASONS.get(verb, False),
             "reason": request.POST.get("reason", ""),
-            "is_possible": verb in self._verbs(request, release) and not (verb == "start" and faults),
+            "is_possible": verb in self.verbs(request, release),
         }
         status = 400 if request.method == "POST" else 200
         return self.page(request, "admin/pilothouse/act.html", release, title, context, status=status)
@@ -234,12 +232,6 @@ class ReleaseAdmin(GuardedAdmin):
         """Schedules it."""
         user, now = request.user, timezone.now()
         return self._act(request, object_id, "schedule", lambda one, _: planning.schedule_release(user, one, now=now))
-
-    @action(description="Start", url_path="start", icon="play_arrow", variant=ActionVariant.PRIMARY)
-    def start(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Starts it, or says what stops it."""
-        user, now = request.user, timezone.now()
-        return self._act(request, object_id, "start", lambda one, _: starting.start_release(user, one, now=now))
 
     @action(description="Pause", url_path="pause", icon="pause")
     def pause(self, request: HttpRequest, object_id: str) -> HttpResponse:

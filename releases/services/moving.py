@@ -21,9 +21,11 @@ from processes import durations
 from processes.recurrence import parts_of, text_of
 from releases import cadence
 from releases.cadence.wall import on_wall, to_utc
+from releases.findings import Finding
 from releases.groups import export_group, save_group, save_planned
 from releases.models import Release, ReleaseGroup
 from releases.services import planning, trains
+from releases.services.preflight import preflight
 from releases.services.trains import Change
 
 THIS, FOLLOWING, ALL = SCOPES = ("this", "following", "all")
@@ -61,7 +63,31 @@ def move_release(
         plan = {"planned_start_at": starts_at, "planned_end_at": ends_at}
         return Moved(planning.edit_release(actor, release, plan, now=now, expected=expected), [])
     with transaction.atomic():
+        _require_edits(release, expected)
         return _move_series(actor, release, starts_at, ends_at, scope, now)
+
+
+def preview_move(
+    actor: Actor,
+    release: Release,
+    *,
+    starts_at: datetime,
+    ends_at: datetime | None = None,
+    scope: str = THIS,
+    now: datetime,
+) -> tuple[Moved, list[Finding]]:
+    """What moving would do, with what would stop or disturb the release then; nothing of it stays. Raises the same."""
+    with transaction.atomic():
+        moved = move_release(actor, release, starts_at=starts_at, ends_at=ends_at, scope=scope, now=now)
+        findings = preflight(moved.release, now=now)
+        transaction.set_rollback(True)
+    return moved, findings
+
+
+def _require_edits(release: Release, expected: int | None) -> None:
+    edits = Release.objects.select_for_update(no_key=True).values_list("edits", flat=True).get(pk=release.pk)
+    if expected is not None and expected != edits:
+        raise Conflict("Somebody has changed this release meanwhile.", code="stale")
 
 
 def _move_series(
