@@ -25,13 +25,13 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "release-managers": (
         "start_process", "operate_process", "add_inputset", "change_inputset", "add_releasegroup",
         "change_releasegroup", "operate_releasegroup", "add_freeze", "change_freeze", "view_event", "view_secret",
-        "use_secret",
+        "use_secret", "break_glass_release",
     ),
     "development": (
         "add_process", "change_process", "publish_process", "add_activity", "change_activity", "publish_activity",
         "add_inputset", "change_inputset", "add_resource", "change_resource",
     ),
-    "devops": ("add_connection", "change_connection", "view_secret", "change_secret"),
+    "devops": ("add_connection", "change_connection", "view_secret", "change_secret", "grant_freezeexception"),
 }  # fmt: skip
 
 
