@@ -15,7 +15,7 @@ from tests.benchmarks.marks import Marks, gaps, median, rate
 def main() -> None:
     """Run the chosen workloads and print a line for each number."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", default=["chain", "throughput", "due", "size", "history"])
+    parser.add_argument("what", nargs="*", default=["chain", "throughput", "due", "size", "history", "conflicts"])
     parser.add_argument("--releases", type=int, default=100, help="how many releases run at once")
     parser.add_argument("--waiting", type=int, default=10_000, help="how many scheduled releases become due at once")
     parser.add_argument("--past", type=int, default=1_000_000, help="how many finished activities history adds")
@@ -39,6 +39,8 @@ def main() -> None:
                 size(marks)
             if "history" in chosen.what:
                 with_history(marks, chosen.releases, chosen.past)
+            if "conflicts" in chosen.what:
+                conflicts()
     finally:
         hold.release()
 
@@ -94,6 +96,14 @@ def _cost(before: dict[str, float], activities: int) -> str:
     spent = {kind: seconds - before.get(kind, 0.0) for kind, seconds in stack.processor_seconds().items()}
     each = {kind: seconds / activities * 1000 for kind, seconds in spent.items() if seconds / activities > 1e-5}
     return f"{sum(each.values()):.1f} ms (" + ", ".join(f"{kind} {cost:.1f}" for kind, cost in each.items()) + ")"
+
+
+def conflicts() -> None:
+    """How long questions about conflicts take among 100,000 planned releases."""
+    from tests.benchmarks import conflicts as asking  # noqa: PLC0415
+
+    for question, milliseconds in asking.measure().items():
+        print(f"{question}, 100,000 releases planned: {milliseconds} ms")
 
 
 def size(marks: Marks) -> None:
