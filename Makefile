@@ -5,6 +5,7 @@ PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3),python
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all:
+JOBS ?= 2
 PACKAGES := config calendar_app releases processes activities
 
 .DEFAULT_GOAL := help
@@ -16,8 +17,8 @@ help:  ## Shows this list
 run: $(VENV)/.runs  ## Starts everything and shows the first release; PORT=8001 chooses a port, ARGS=--no-demo skips it
 	@PILOTHOUSE_LOCAL_PROVIDER=$${PILOTHOUSE_LOCAL_PROVIDER:-true} exec $(BIN)/python manage.py run $(ARGS)
 
-test: $(VENV)/.develops chromium  ## Runs every test on a real PostgreSQL, broker and browser; ARGS="-k word" chooses
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.develops chromium  ## Runs every test on a real PostgreSQL, broker and browser; ARGS="-k word" chooses, JOBS=4 hurries
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 crash: $(VENV)/.develops  ## Kills whatever can be killed at random moments, for minutes; CRASH_RELEASES=100 says how long
 	@$(BIN)/python -m pytest -m crash -rP tests/system $(ARGS)

@@ -98,7 +98,13 @@ def _applies(rows: QuerySet[FreezeWindow]) -> list[Applies]:
         Applies(Block(pk, slug, name, starts_at, ends_at, body.get("in_flight", DRAIN)), body["scope"])
         for pk, slug, name, body, starts_at, ends_at in rows.values_list(*columns)
     ]
-    return sorted(found, key=lambda one: (one.block.ends_at is None, one.block.ends_at or one.block.starts_at))
+    return sorted(found, key=_end)
+
+
+def _end(window: Applies) -> tuple[bool, datetime, int]:
+    """Order windows by their end, those without one last; of the same end, those of older freezes first."""
+    block = window.block
+    return block.ends_at is None, block.ends_at or block.starts_at, block.freeze_id
 
 
 def _expiries(freezes: set[int], subject: Subject, at: datetime, release: Release | None) -> dict[int, datetime]:

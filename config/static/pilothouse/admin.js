@@ -31,6 +31,9 @@
     const row = rowOf(box);
     row.hidden = !isMet(box) && !row.querySelector(".errorlist");
   });
-  document.addEventListener("DOMContentLoaded", update);
+  document.addEventListener("DOMContentLoaded", () => {
+    update();
+    document.getElementById("preview")?.scrollIntoView();
+  });
   document.addEventListener("change", update);
 })();
