@@ -3,8 +3,8 @@
 1. Claim the activity runs whose `next_look_at` has come, a batch at a time, skipping what another tick holds; their
    next look is put off, so that the tick after this one leaves them alone.
 2. Send a message about each: start what is queued, look at what runs, do what the moment of a waiting one brings.
-3. The same for attempts that are to be cancelled, for runs that were kept from opening until now, and for scheduled
-   releases whose start has come.
+3. The same for attempts that are to be cancelled, for runs that were kept from opening until now, and, unless messages
+   wait in line as it is, for scheduled releases whose start has come.
 4. A few at a time, and only while the workers keep up, for what can wait: groups and freezes to be planned further
    ahead, releases that deserve a look before their start.
 
@@ -53,9 +53,9 @@ def _moment(table: str, column: str, of: str = "id") -> str:
 
 
 #: What is found by one column of one table: the statement, and the queue's function that sends what it finds.
+_BEGIN_SCAN = (_BEGIN, "send_begins")
 _SCANS: tuple[tuple[str, str], ...] = (
     (_CANCEL, "send_cancels"),
-    (_BEGIN, "send_begins"),
     (_moment("phaserun", "held_until", of="release_id"), "send_held"),
     (_moment("activityrun", "held_until", of="release_id"), "send_held"),
 )
@@ -66,10 +66,10 @@ _LATER: tuple[tuple[str, str], ...] = (
 )
 
 
-def _send(due: list[tuple[Any, ...]]) -> None:
+def _send(due: list[tuple[Any, ...]], *, is_behind: bool) -> None:
     """Send what each due run needs; starts are not sent again while their messages may still be waiting in line."""
     starts = [(release, run, attempt) for release, run, attempt, state, _ in due if state == "queued"]
-    if starts and not queue.is_behind():
+    if starts and not is_behind:
         queue.send_starts(starts)
     running = [row for row in due if row[3] == "running"]
     queue.send_looks([(release, run, attempt) for release, run, attempt, _, kind in running if kind == "automated"])
@@ -81,14 +81,16 @@ def tick(*, now: datetime) -> int:
     """Send a message about everything that is due; return how many."""
     sent = 0
     parameters = {"now": now, "again": now + AGAIN, "batch": BATCH}
+    is_behind = queue.is_behind()
+    scans = _SCANS if is_behind else (_BEGIN_SCAN, *_SCANS)
     while True:
         due = rows.fetch(_DUE, parameters)
-        _send(due)
-        counts = [len(due), *(_scan(statement, send, parameters) for statement, send in _SCANS)]
+        _send(due, is_behind=is_behind)
+        counts = [len(due), *(_scan(statement, send, parameters) for statement, send in scans)]
         sent += sum(counts)
         if max(counts) < BATCH:
             break
-    if not queue.is_behind():
+    if not is_behind:
         sent += sum(_scan(statement, send, {**parameters, "batch": FEW}) for statement, send in _LATER)
     return sent
 
