@@ -23,36 +23,16 @@ from releases.groups import export_group, save_group
 from releases.models import BreakGlass, Release, ReleaseGroup
 from releases.services import planning
 from releases.services.freezing import lift_freeze, stop_the_line
+from tests.trains import DOCUMENT, NOW, SHOP, publish_shop
 
 pytestmark = pytest.mark.django_db
-
-NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-SHOP = """
-kind: Process
-id: shop
-name: Shop
-phases:
-  - {id: only, name: Only, activities: [{id: agree, manual: {instructions: Look.}}]}
-"""
-DOCUMENT: dict[str, Any] = {
-    "kind": "ReleaseGroup",
-    "id": "train",
-    "name": "Train",
-    "process": "shop",
-    "cadence": {
-        "rrule": "FREQ=WEEKLY;BYDAY=TH",
-        "start": "2026-06-04T09:00",
-        "timezone": "Europe/Berlin",
-        "duration": "2d",
-    },
-}
 
 
 @pytest.fixture(autouse=True)
 def train(groups: Any, monkeypatch: pytest.MonkeyPatch) -> ReleaseGroup:
     """The group, planned; the commands' clock stands at NOW."""
     monkeypatch.setattr("django.utils.timezone.now", lambda: NOW)
-    apply(None, SHOP, now=NOW, publish=True)
+    publish_shop()
     return save_group(None, DOCUMENT, now=NOW)[0]
 
 

@@ -10,45 +10,22 @@ import pytest
 from config.errors import Conflict, InvalidInput, NotPermitted
 from config.models import Event
 from processes.models import Process
-from processes.services import apply
 from releases.groups import save_group
 from releases.models import BreakGlass, Freeze, FreezeWindow, Release, ReleaseGroup
 from releases.services import running, starting
 from releases.services.due import begin_due
+from tests.trains import DOCUMENT, NOW, publish_shop
 
 pytestmark = pytest.mark.django_db
 
-NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DUE = datetime(2026, 6, 4, 7, tzinfo=UTC)
 WEEK = timedelta(days=7)
-DOCUMENT: dict[str, Any] = {
-    "kind": "ReleaseGroup",
-    "id": "train",
-    "name": "Train",
-    "process": "shop",
-    "cadence": {
-        "rrule": "FREQ=WEEKLY;BYDAY=TH",
-        "start": "2026-06-04T09:00",
-        "timezone": "Europe/Berlin",
-        "duration": "2d",
-    },
-}
-SHOP = """
-kind: Process
-id: shop
-name: Shop
-tags: [customer-facing]
-inputs: {version: {type: string, default: "1"}}
-phases:
-  - {id: only, name: Only, activities: [{id: agree, manual: {instructions: Look.}}]}
-"""
 
 
 @pytest.fixture(autouse=True)
 def shop(groups: Any) -> Process:
     """A published process."""
-    apply(None, SHOP, now=NOW, publish=True)
-    return Process.objects.get()
+    return publish_shop()
 
 
 def train(**more: Any) -> list[Release]:

@@ -11,40 +11,19 @@ from typing import Any
 import pytest
 
 from config.errors import Conflict, InvalidInput, NotPermitted
-from processes.services import apply
 from releases.groups import export_group, preview_group, save_group
 from releases.models import Release, ReleaseGroup
 from releases.services import trains
 from releases.services.moving import move_release, skip_occurrence
+from tests.trains import DOCUMENT, NOW, publish_shop
 
 pytestmark = pytest.mark.django_db
-
-NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-SHOP = """
-kind: Process
-id: shop
-name: Shop
-phases:
-  - {id: only, name: Only, activities: [{id: agree, manual: {instructions: Look.}}]}
-"""
-DOCUMENT: dict[str, Any] = {
-    "kind": "ReleaseGroup",
-    "id": "train",
-    "name": "Train",
-    "process": "shop",
-    "cadence": {
-        "rrule": "FREQ=WEEKLY;BYDAY=TH",
-        "start": "2026-06-04T09:00",
-        "timezone": "Europe/Berlin",
-        "duration": "2d",
-    },
-}
 
 
 @pytest.fixture(autouse=True)
 def train(groups: Any) -> ReleaseGroup:
     """The group, planned."""
-    apply(None, SHOP, now=NOW, publish=True)
+    publish_shop()
     return save_group(None, DOCUMENT, now=NOW)[0]
 
 

@@ -13,35 +13,18 @@ import pytest
 from config.errors import InvalidInput
 from config.models import Event
 from processes.models import Process
-from processes.services import apply
 from releases.groups import save_group
 from releases.models import HolidayCalendar, Release, ReleaseGroup
 from releases.services import planning, trains
+from tests.trains import NOW, WEEKLY, publish_shop
 
 pytestmark = pytest.mark.django_db
-
-NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-WEEKLY: dict[str, Any] = {
-    "rrule": "FREQ=WEEKLY;BYDAY=TH",
-    "start": "2026-06-04T09:00",
-    "timezone": "Europe/Berlin",
-    "duration": "2d",
-}
-SHOP = """
-kind: Process
-id: shop
-name: Shop
-inputs: {version: {type: string, default: "1"}}
-phases:
-  - {id: only, name: Only, activities: [{id: agree, manual: {instructions: Look.}}]}
-"""
 
 
 @pytest.fixture(autouse=True)
 def shop(groups: Any) -> Process:
     """A published process."""
-    apply(None, SHOP, now=NOW, publish=True)
-    return Process.objects.get()
+    return publish_shop()
 
 
 def group(cadence: dict[str, Any] | None = WEEKLY, now: datetime = NOW, **more: Any) -> ReleaseGroup:
