@@ -47,7 +47,7 @@ class AskForm(forms.Form):
 
     def offer(self, findings: Iterable[Finding], *, group: str) -> None:
         """Offers the freezes of these findings, and its group (by name) beside the release."""
-        chosen = {one.path: f"{one.path}: {one.message}" for one in findings}
+        chosen = {one.path: one.message for one in findings}
         self.fields["freeze"].choices = list(chosen.items())  # type: ignore[attr-defined]
         groups = [(GROUP, f"Every release of {group}")] if group else []
         self.fields["target"].choices = [(RELEASE, "This release"), *groups]  # type: ignore[attr-defined]

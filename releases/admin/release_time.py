@@ -23,7 +23,8 @@ from releases.admin.release_forms import GROUP, RELEASE, AskForm, MoveForm, expi
 from releases.findings import Finding
 from releases.models import Freeze, Release
 from releases.services import exempting, gates, starting
-from releases.services.moving import THIS, move_release, preview_move
+from releases.services.foreseeing import foresee_move
+from releases.services.moving import THIS, move_release
 from releases.services.preflight import preflight
 from releases.services.trains import Change
 
@@ -123,10 +124,10 @@ class ReleaseTime(GuardedAdmin):
 
     def _consequences(self, request: HttpRequest, release: Release, form: MoveForm, now: datetime) -> dict[str, Any]:
         was = release.planned_start_at
-        moved, findings = preview_move(request.user, release, **_typed(form), now=now)
-        own = Change("changed", release.pk, str(moved.release), was, moved.release.planned_start_at)
-        others = [change for change in moved.changes if change.release_id != release.pk]
-        return {"changes": [own, *others], "findings": findings, "shown": _key(form)}
+        foreseen = foresee_move(request.user, release, **_typed(form), now=now)
+        own = Change("changed", release.pk, str(release), was, foreseen.starts_at)
+        others = [change for change in foreseen.changes if change.release_id != release.pk]
+        return {"changes": [own, *others], "findings": foreseen.findings, "shown": _key(form)}
 
     # Exceptions -------------------------------------------------------------------------------------------------------
 

@@ -21,11 +21,9 @@ from processes import durations
 from processes.recurrence import parts_of, text_of
 from releases import cadence
 from releases.cadence.wall import on_wall, to_utc
-from releases.findings import Finding
 from releases.groups import export_group, save_group, save_planned
 from releases.models import Release, ReleaseGroup
 from releases.services import planning, trains
-from releases.services.preflight import preflight
 from releases.services.trains import Change
 
 THIS, FOLLOWING, ALL = SCOPES = ("this", "following", "all")
@@ -63,25 +61,9 @@ def move_release(
         plan = {"planned_start_at": starts_at, "planned_end_at": ends_at}
         return Moved(planning.edit_release(actor, release, plan, now=now, expected=expected), [])
     with transaction.atomic():
+        group = _hold_group(actor, release)
         _require_edits(release, expected)
-        return _move_series(actor, release, starts_at, ends_at, scope, now)
-
-
-def preview_move(
-    actor: Actor,
-    release: Release,
-    *,
-    starts_at: datetime,
-    ends_at: datetime | None = None,
-    scope: str = THIS,
-    now: datetime,
-) -> tuple[Moved, list[Finding]]:
-    """What moving would do, with what would stop or disturb the release then; nothing of it stays. Raises the same."""
-    with transaction.atomic():
-        moved = move_release(actor, release, starts_at=starts_at, ends_at=ends_at, scope=scope, now=now)
-        findings = preflight(moved.release, now=now)
-        transaction.set_rollback(True)
-    return moved, findings
+        return _move_series(actor, release, group, starts_at, ends_at, scope, now)
 
 
 def _require_edits(release: Release, expected: int | None) -> None:
@@ -90,13 +72,27 @@ def _require_edits(release: Release, expected: int | None) -> None:
         raise Conflict("Somebody has changed this release meanwhile.", code="stale")
 
 
-def _move_series(
-    actor: Actor, release: Release, starts_at: datetime, ends_at: datetime | None, scope: str, now: datetime
-) -> Moved:
-    if release.group is None or release.occurs_at is None or release.planned_start_at is None:
+def _hold_group(actor: Actor, release: Release) -> ReleaseGroup:
+    """Hold the row of a release's group, always before the release's own. Raises Conflict if it is of no series."""
+    if release.group is None or release.occurs_at is None:
         raise Conflict("It is not one of a series; move just this one.", code="no_series")
     group = ReleaseGroup.objects.select_for_update(no_key=True, of=("self",)).get(releases=release)
     require(actor, "releases.change_releasegroup", group)
+    return group
+
+
+def _move_series(
+    actor: Actor,
+    release: Release,
+    group: ReleaseGroup,
+    starts_at: datetime,
+    ends_at: datetime | None,
+    scope: str,
+    now: datetime,
+) -> Moved:
+    assert release.occurs_at is not None
+    if release.planned_start_at is None:
+        raise Conflict("It has no planned start; move just this one.", code="no_series")
     document = export_group(group)
     if "cadence" not in document:
         raise Conflict("Its group has no cadence any more; move just this one.", code="no_series")
