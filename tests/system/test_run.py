@@ -38,8 +38,7 @@ def kill_and_wait_for_another(installation: Installation, words: str) -> None:
 def test_everything_starts_survives_a_dead_child_and_stops_without_a_trace(installation: Installation) -> None:
     installation.start()
     assert installation.is_ready()
-    output = installation.output()
-    assert "Sample log-ins" in output
+    wait_until(lambda: "Sample log-ins" in installation.output(), "the log-ins are shown")
 
     for words in ("config.celery worker", "config.celery beat", "config.web"):
         kill_and_wait_for_another(installation, words)
