@@ -52,8 +52,8 @@ def _moment(table: str, column: str, of: str = "id") -> str:
     return _MOMENT.format(table=f"releases_{table}", column=column, of=of)
 
 
-#: What is found by one column of one table: the statement, and the queue's function that sends what it finds.
 _BEGIN_SCAN = (_BEGIN, "send_begins")
+#: What is found by one column of one table: the statement, and the queue's function that sends what it finds.
 _SCANS: tuple[tuple[str, str], ...] = (
     (_CANCEL, "send_cancels"),
     (_moment("phaserun", "held_until", of="release_id"), "send_held"),

@@ -31,7 +31,6 @@ from releases.services.glancing import Glance, glance
 from releases.touched import resources_in
 
 UNDER_WAY = ("running", "paused")
-_AUTO = "auto_start"
 
 
 def rules_of(release: Release) -> Mapping[str, Any]:
@@ -41,7 +40,7 @@ def rules_of(release: Release) -> Mapping[str, Any]:
 
 def starts_itself(release: Release) -> bool:
     """Return whether the tick starts it: it has no group, or one that does not say `auto_start: false`."""
-    return rules_of(release).get(_AUTO) is not False
+    return rules_of(release).get("auto_start") is not False
 
 
 def deadline_of(release: Release) -> datetime | None:
