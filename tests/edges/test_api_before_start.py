@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.utils import timezone
 
 from processes.models import Process, Resource
 from processes.services import apply
@@ -34,8 +35,14 @@ inputs: {version: {type: string, required: true}}
 phases:
   - {id: plan, name: Plan, owners: ["group:qa"], activities: [{id: agree, manual: {instructions: Agree.}}]}
 """
-NOW = timezone.now().replace(minute=0, second=0, microsecond=0)
+NOW = datetime(2026, 7, 6, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[None]:
+    with time_machine.travel(NOW, tick=False):
+        yield
 
 
 @pytest.fixture
