@@ -18,7 +18,7 @@ run: $(VENV)/.runs  ## Starts everything and shows the first release; PORT=8001 
 	@PILOTHOUSE_LOCAL_PROVIDER=$${PILOTHOUSE_LOCAL_PROVIDER:-true} exec $(BIN)/python manage.py run $(ARGS)
 
 test: $(VENV)/.develops chromium  ## Runs every test on a real PostgreSQL, broker and browser; ARGS="-k word" chooses, JOBS=4 hurries
-	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 crash: $(VENV)/.develops  ## Kills whatever can be killed at random moments, for minutes; CRASH_RELEASES=100 says how long
 	@$(BIN)/python -m pytest -m crash -rP tests/system $(ARGS)

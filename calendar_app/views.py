@@ -12,9 +12,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from config.errors import Conflict, InvalidInput
+from config.pages import once, page, person
 from releases.models import Feed
 from releases.services import feeds
-from releases.views.frame import once, page, person
 
 KINDS = {
     Feed.Kind.ALL: "Everything I may see",

@@ -37,3 +37,8 @@ def django_db_setup(servers: None, django_db_setup: None) -> Iterator[None]:
 def django_db_modify_db_settings(servers: None, django_db_modify_db_settings: None) -> None:
     """Waits for the servers before the test database is made; a left-over one of this slot is replaced unasked."""
     os.environ.pop("PILOTHOUSE_TEST_DATABASE", None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The few long tests come first, so that no worker is left with them when the others have nothing more to do."""
+    items.sort(key=lambda item: 0 if "/system/" in item.nodeid else 1)

@@ -12,11 +12,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from config.errors import Conflict, Fault, InvalidInput, NotFound, NotPermitted
+from config.pages import once, page, person
 from releases import forms
 from releases.models import ActivityRun
 from releases.services import answering, running
 from releases.views.activity import PREFIXES, answer, declarations_of, seen_processes, trouble_of
-from releases.views.frame import find_activity, find_release, once, page, person
+from releases.views.frame import find_activity, find_release
 
 
 @page

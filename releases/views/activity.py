@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from config.errors import Fault, InvalidInput, PilothouseError
+from config.pages import page
 from config.permissions import visible_by_any
 from config.trail import Actor
 from processes.models import Process, ProcessRevision
@@ -21,7 +22,7 @@ from releases.execution.snapshots import tree_of
 from releases.forms import Field
 from releases.models import ActivityRun, Release
 from releases.reading import ActivityDetail
-from releases.views.frame import find_activity, find_release, page
+from releases.views.frame import find_activity, find_release
 from releases.views.release import board_of, show_board
 
 IDLE = ("pending", "queued", "waiting", "on_hold")

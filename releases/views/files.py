@@ -7,8 +7,9 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
+from config.pages import page
 from releases.models import AttemptLog, Evidence
-from releases.views.frame import find_activity, find_release, page
+from releases.views.frame import find_activity, find_release
 
 
 @page

@@ -1,60 +1,15 @@
-"""What every page has in common: somebody is signed in, moments are in their zone, only what they may see is found."""
+"""How pages find a release and its activities: only what the reader may see is found."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, cast
-
-from django.contrib.auth.decorators import login_required
-from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
-from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
-from django.utils import timezone
-from django.utils.cache import add_never_cache_headers
 
-from config.errors import NotFound, NotPermitted
-from config.models import IdempotencyKey
-from config.views import readers_zone
 from releases import policy
 from releases.health import with_health
 from releases.models import ActivityRun, Release
 
-P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 _WITH = ("process", "revision__process", "group", "input_set", "snapshot", "break_glass")
-
-
-def page(view: View[P]) -> View[P]:
-    """Make `view` a page for people who are signed in, in their zone, never kept by caches.
-
-    NotFound becomes the page 404 and NotPermitted the page 403, unless the view shows them in place.
-    """
-
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        if "HX-Request" in request.headers and not request.user.is_authenticated:
-            return HttpResponse(status=401, headers={"HX-Refresh": "true"})
-        with readers_zone(request):
-            try:
-                response = login_required(view)(request, *args, **kwargs)
-            except NotFound as error:
-                raise Http404(error.message) from error
-            except NotPermitted as error:
-                raise PermissionDenied(error.message) from error
-        add_never_cache_headers(response)
-        return response
-
-    return cast("View[P]", guarded)
-
-
-def person(request: HttpRequest) -> User:
-    """Return who is signed in."""
-    return cast("User", request.user)
 
 
 def find_release(request: HttpRequest, pk: int) -> Release:
@@ -68,31 +23,3 @@ def find_activity(release: Release, pk: int) -> ActivityRun:
     run = get_object_or_404(ActivityRun.objects.select_related("phase"), pk=pk, release_id=release.pk)
     run.release = release
     return run
-
-
-def once(request: HttpRequest, do: Callable[[], str]) -> str:
-    """Do something for a posted form and return the address to go on to; the same form sent again only gets that.
-
-    The form's mark (`once`) is written in the transaction of the deed: a second request waits for the first, then finds
-    it done. When the deed is refused, the mark goes too, so that the mended form can be sent again.
-    """
-    mark = str(request.POST.get("once", ""))[:64]
-    with transaction.atomic():
-        if not mark:
-            return do()
-        key, is_new = IdempotencyKey.objects.get_or_create(
-            user=person(request),
-            key=f"page:{mark}",
-            defaults={"request_digest": digest_of(request.path, request.POST), "created_at": timezone.now()},
-        )
-        if not is_new:
-            return str((key.body or {}).get("location", "/"))
-        key.status, key.body = 303, {"location": do()}
-        key.save(update_fields=["status", "body"])
-        return str(key.body["location"])
-
-
-def digest_of(path: str, data: QueryDict) -> str:
-    """Return the SHA-256 of what a form sent, and where to."""
-    sent: dict[str, Any] = {name: values for name, values in data.lists() if name != "csrfmiddlewaretoken"}
-    return hashlib.sha256(f"{path} {sorted(sent.items())}".encode()).hexdigest()

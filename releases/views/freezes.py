@@ -12,13 +12,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from config.errors import Conflict, Fault, InvalidInput, NotPermitted, PilothouseError
+from config.pages import once, page, person
 from config.permissions import allowed, require
 from releases import forms
 from releases.models import Freeze
 from releases.reading.freezes import open_freezes, visible_freezes
 from releases.reading.groups import visible_groups
 from releases.services.freezing import lift_freeze, stop_the_line
-from releases.views.frame import once, page, person
 
 ADD, CHANGE = "releases.add_freeze", "releases.change_freeze"
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from config.errors import Conflict, Fault, InvalidInput, NotPermitted, PilothouseError
+from config.pages import once, page, person
 from config.permissions import allowed
 from releases.models import ReleaseGroup
 from releases.progress import progress_of
@@ -19,7 +20,6 @@ from releases.reading import groups as reading
 from releases.services import feeds
 from releases.services.foreseeing import foresee_skip
 from releases.services.moving import skip_occurrence
-from releases.views.frame import once, page, person
 from releases.views.freezes import banner_of
 
 PAGE = 50

@@ -9,12 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from config.pages import page, person
 from releases import inbox, policy
 from releases.health import with_health
 from releases.models import Release
 from releases.progress import progress_of
 from releases.states import RELEASE_SETTLED, ReleaseState
-from releases.views.frame import page, person
 from releases.views.freezes import banner_of
 from releases.views.planning import startable_processes
 

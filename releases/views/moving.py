@@ -13,13 +13,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from config.errors import Conflict, Fault, InvalidInput, NotPermitted, PilothouseError
+from config.pages import once, page, person
 from config.permissions import allowed
 from releases import forms, policy, reading
 from releases.models import Release
 from releases.reading import groups
 from releases.services.foreseeing import Foreseen, foresee_move
 from releases.services.moving import THIS, move_release
-from releases.views.frame import find_release, once, page, person
+from releases.views.frame import find_release
 
 MOVABLE = ("draft", "scheduled", "missed", "cancelled")
 EARLIEST, LATEST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)

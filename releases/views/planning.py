@@ -14,12 +14,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from config.errors import Conflict, Fault, InvalidInput, NotPermitted
+from config.pages import once, page, person
 from config.permissions import allowed, visible
 from config.trail import Actor
 from processes.models import InputSet, Process, ProcessRevision
 from releases import forms
 from releases.services import planning
-from releases.views.frame import once, page, person
 
 _OWN_BOXES = ("name", "input_set", "planned_start_at", "planned_end_at")
 

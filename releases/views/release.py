@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from config.errors import Conflict, InvalidInput, NotFound, NotPermitted, PilothouseError
 from config.models import Event
+from config.pages import once, page, person
 from releases import inbox, reading
 from releases.findings import Finding
 from releases.models import Artifact, BreakGlass, PhaseRun, Release
@@ -22,7 +23,7 @@ from releases.reading.freezes import debt_may
 from releases.services import planning, running
 from releases.services.break_glass import sign_off_break_glass
 from releases.services.starting import preview_start
-from releases.views.frame import find_release, once, page, person
+from releases.views.frame import find_release
 
 EVENTS = 50
 _EXPECTED = (InvalidInput, NotPermitted, Conflict)

@@ -14,13 +14,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from config.errors import Conflict, Fault, InvalidInput, NotPermitted, PilothouseError
+from config.pages import once, page, person
 from releases import forms, policy, reading
 from releases.forms import Field
 from releases.models import Freeze, FreezeException, Release
 from releases.reading import Standing
 from releases.services import exempting, gates, starting
 from releases.services.preflight import preflight
-from releases.views.frame import find_release, once, page, person
+from releases.views.frame import find_release
 
 #: Findings that the page shows in another place: with the values, or as what stops the start now.
 _ELSEWHERE = {"not_published", "inputs", "secret_missing", "frozen", "late", "debt", "overlap", "no_start_by_itself"}

@@ -126,7 +126,8 @@ def test_menus_open_and_close_by_keyboard_and_the_look_is_remembered(
     page.keyboard.press("Escape")
     expect(page.locator("#reason-abort")).to_be_hidden()
     expect(summary).to_be_focused()
-    page.get_by_role("button", name="Switch between light and dark").click()
+    page.locator("details.me > summary").click()
+    page.get_by_role("button", name="Light or dark").click()
     page.reload()
     assert page.locator("html").get_attribute("data-theme") == "dark"
 

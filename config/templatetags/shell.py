@@ -1,0 +1,18 @@
+"""What the frame around every page needs to know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.utils.safestring import SafeString, mark_safe
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def current(context: dict[str, Any], *names: str) -> SafeString:
+    """Return the mark of the link to where the reader is: one of `names` is the page's name or its namespace."""
+    match = getattr(context.get("request"), "resolver_match", None)
+    is_here = match is not None and (match.view_name in names or match.namespace in names)
+    return mark_safe(' aria-current="page"') if is_here else SafeString("")
