@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from activities.api import routes as activity_routes
 from calendar_app.api import routes as calendar_routes
+from config.rest.preferences import Preferences
 from config.rest.tokens import Tokens
 from config.rest.views import Router
 from processes.api import routes as process_routes
@@ -14,6 +15,7 @@ from releases.api import routes as release_routes
 
 router = Router()
 router.register("tokens", Tokens, basename="token")
+router.single("preferences", Preferences)
 for register in (activity_routes, process_routes, release_routes, calendar_routes):
     register(router)
 

@@ -1,4 +1,4 @@
-"""Tables of the site itself: the trail, API tokens and remembered answers."""
+"""Tables of the site itself: the trail, API tokens, what people prefer, and remembered answers."""
 
 from __future__ import annotations
 
@@ -64,6 +64,19 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class Preference(models.Model):
+    """What a person has chosen for themselves. An empty `zone` is that of the browser they happen to use."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="preference")
+    zone = models.CharField(max_length=60, blank=True, default="")
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.user)
 
 
 class IdempotencyKey(models.Model):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
@@ -17,8 +19,7 @@ from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 
 from config.errors import NotFound, NotPermitted
-from config.models import IdempotencyKey
-from config.views import readers_zone
+from config.models import IdempotencyKey, Preference
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
@@ -78,3 +79,18 @@ def digest_of(path: str, data: QueryDict) -> str:
     """Return the SHA-256 of what a form sent, and where to."""
     sent: dict[str, Any] = {name: values for name, values in data.lists() if name != "csrfmiddlewaretoken"}
     return hashlib.sha256(f"{path} {sorted(sent.items())}".encode()).hexdigest()
+
+
+@contextmanager
+def readers_zone(request: HttpRequest) -> Iterator[None]:
+    """Show moments in the zone that the reader has chosen, else in that of the browser (cookie `zone`), else in UTC."""
+    mine = (
+        Preference.objects.filter(user=person(request)) if request.user.is_authenticated else Preference.objects.none()
+    )
+    chosen = mine.values_list("zone", flat=True).first()
+    try:
+        zone = ZoneInfo(chosen or request.COOKIES.get("zone", "UTC")[:60])
+    except (KeyError, ValueError, OSError):
+        zone = ZoneInfo("UTC")
+    with timezone.override(zone):
+        yield

@@ -5,13 +5,23 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from config import api, health
+from config import api, health, personal
+
+settings_pages = (
+    [
+        path("", personal.settings, name="settings"),
+        path("tokens/", personal.tokens, name="tokens"),
+        path("tokens/<int:pk>/revoke/", personal.revoke, name="revoke-token"),
+    ],
+    "settings",
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("health/alive", health.alive),
     path("health/ready", health.ready),
     path("api/", include(api.urlpatterns)),
+    path("settings/", include(settings_pages)),
     path("calendar/", include("calendar_app.urls")),
     path("", include("releases.urls")),
 ]

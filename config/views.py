@@ -1,15 +1,10 @@
-"""Signing in, and the zone and look that a reader has chosen."""
+"""Signing in."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from contextlib import contextmanager
-from zoneinfo import ZoneInfo
 
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 
@@ -18,17 +13,6 @@ class SignIn(LoginView):
 
     template_name = "config/sign_in.html"
     redirect_authenticated_user = True
-
-
-@contextmanager
-def readers_zone(request: HttpRequest) -> Iterator[None]:
-    """Show moments in the zone that the reader's browser has told in the cookie `zone`, otherwise in UTC."""
-    try:
-        zone = ZoneInfo(request.COOKIES.get("zone", "UTC")[:60])
-    except (KeyError, ValueError, OSError):
-        zone = ZoneInfo("UTC")
-    with timezone.override(zone):
-        yield
 
 
 @never_cache

@@ -112,8 +112,9 @@ class Router(SimpleRouter):
         self._singles: list[URLPattern] = []
 
     def single(self, name: str, view: type[View]) -> None:
-        """Add the address of a thing there is only one of; the view's `show` answers."""
-        self._singles.append(path(f"{name}/", view.as_view({"get": "show"}), name=name))
+        """Add the address of a thing there is only one of; the view's `show` answers, and `change` if it has one."""
+        methods: dict[str, Any] = {"get": "show", "patch": "change"} if hasattr(view, "change") else {"get": "show"}
+        self._singles.append(path(f"{name}/", view.as_view(methods), name=name))
 
     def get_urls(self) -> list[Any]:
         """Return every address added so far."""

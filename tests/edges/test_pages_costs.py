@@ -60,7 +60,7 @@ def test_the_list_costs_the_same_for_one_release_and_for_thirty(
         engine.script["check"] = [failed()]
         start(process, manager)
     assert [queries(reader, "/") for reader in readers] == few
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         readers[1].open("/")
 
 
@@ -105,5 +105,5 @@ def test_the_start_costs_the_same_however_many_values_it_shows(
     type(release).objects.filter(pk=release.pk).update(state="draft", started_at=None, snapshot=None)
     reader = Reader(manager)
     reader.open(page_of(release, "start/"))
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         reader.open(page_of(release, "start/"))
