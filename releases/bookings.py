@@ -24,7 +24,7 @@ from releases import policy, resolution
 from releases.conflicts import MOMENT, Conflict, Holding, Stretch, conflict_with, overlap, pairs, unseen
 from releases.models import Booking, Release, ReleaseGroup, ReleaseRole
 from releases.touched import touched
-from releases.trees import Trees
+from releases.trees import trees_of
 
 RUNNING = ("running", "paused")
 UNSTARTED = ("draft", "scheduled")
@@ -129,10 +129,8 @@ def touches_of(releases: Sequence[Release], *, now: datetime) -> dict[int, froze
     ):
         roles[pk][role] = name
     prefetch_related_objects(list(releases), "input_set")
-    trees = Trees(releases)
     found: dict[int, frozenset[str]] = {}
-    for release in releases:
-        tree = trees.of(release)
+    for release, tree in zip(releases, trees_of(releases), strict=True):
         if tree is None:
             found[release.pk] = frozenset()
             continue

@@ -19,7 +19,7 @@ from django.urls import reverse
 
 from releases import assignees
 from releases.models import Release
-from releases.trees import Trees
+from releases.trees import trees_of
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def _send(mail: EmailMessage) -> int:
 
 def owners_of(release: Release) -> list[User]:
     """Return the active people with an address who own phases or the group of a release, and who made it."""
-    tree = Trees([release]).of(release)
+    (tree,) = trees_of([release])
     nodes = tree["nodes"] if tree is not None else []
     names = {name for node in nodes if node["kind"] == "phase" for name in node["owners"] if "${{" not in name}
     if release.group is not None:

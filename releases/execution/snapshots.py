@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
+
+from django.db import transaction
 
 from releases.models import Snapshot
 from releases.tree import Tree
+from releases.trees import Expansion, Kept
+
+_pinned: Kept[int] = Kept()
 
 
 @lru_cache(maxsize=256)
@@ -23,3 +28,13 @@ def snapshot_of(expanded: Mapping[str, Any]) -> tuple[Snapshot, Tree]:
     digest = hashlib.sha256(json.dumps(expanded, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
     snapshot, _ = Snapshot.objects.get_or_create(digest=digest, defaults={"tree": dict(expanded)})
     return snapshot, tree_of(snapshot.pk)
+
+
+def pinned(expansion: Expansion) -> int:
+    """Return the id of the stored snapshot of a tree, made if it is new; kept once that is committed."""
+    known = _pinned.get(expansion.stamp)
+    if known is not None:
+        return known
+    snapshot, _ = snapshot_of(expansion.tree)
+    transaction.on_commit(partial(_pinned.keep, expansion.stamp, snapshot.pk))
+    return snapshot.pk

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from releases.execution.dates import dates_for
 from releases.models import Release
-from releases.services.expansions import expansion_of
+from releases.trees import expansion_of
 
 
 @dataclass(frozen=True, slots=True)

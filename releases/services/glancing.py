@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from releases.execution import rows
+from releases.trees import STAMP, Stamp
 
 #: For the release `r`: is any freeze open, does a debt of its group (or, ad hoc, its process) stand, is any resource
-#: exclusive; then which revision it would start, and the largest ids of revisions (see `expansions`).
-_GLANCE = """
+#: exclusive; then the stamp of the tree it would start with.
+_GLANCE = f"""
     SELECT r.state, r.started_at, r.edits,
            EXISTS (SELECT 1 FROM releases_freezewindow
                     WHERE starts_at <= %(now)s AND (ends_at IS NULL OR ends_at > %(now)s)),
@@ -17,11 +18,8 @@ _GLANCE = """
                     WHERE b.signed_at IS NULL AND o.id <> r.id AND o.group_id IS NOT DISTINCT FROM r.group_id
                       AND (r.group_id IS NOT NULL OR o.process_id = r.process_id)),
            EXISTS (SELECT 1 FROM processes_resource WHERE exclusive),
-           coalesce(r.revision_id, (SELECT p.id FROM processes_processrevision p WHERE p.process_id = r.process_id
-                                     ORDER BY p.number DESC LIMIT 1)),
-           (SELECT max(id) FROM processes_processrevision),
-           coalesce((SELECT max(id) FROM activities_activityrevision), 0)
-      FROM releases_release r WHERE r.id = %(release)s"""
+           {STAMP}
+      FROM releases_release r WHERE r.id = %(release)s"""  # noqa: S608 - our own text alone""
 _HOLD = _GLANCE + " FOR NO KEY UPDATE OF r"
 
 
@@ -39,7 +37,7 @@ class Glance(NamedTuple):
     newest_activity: int
 
     @property
-    def stamp(self) -> tuple[int, int, int] | None:
+    def stamp(self) -> Stamp | None:
         """What the tree of the release is known by."""
         if self.revision is None or self.newest_revision is None:
             return None

@@ -16,18 +16,15 @@ from activities.models import Connection
 from config.errors import ExpressionFailed, Fault, InvalidInput
 from processes import expressions
 from processes.inputs import typed
-from releases import assignees, bookings, freezes, resolution
+from releases import assignees, bookings, freezes
 from releases.cadence import WorkingDays, working_days
 from releases.calendars import calendars_in, load_calendars
 from releases.conflicts import Conflict, Stretch, end_of
 from releases.freezes import Applies
 from releases.models import Release, ReleaseRole
 from releases.services.gates import starts_itself
-from releases.services.given import document_faults
-from releases.services.starting import Preview, depth_faults
-from releases.trees import Trees
-
-NODES = "nodes"
+from releases.services.starting import Preview, preview_without_secrets
+from releases.trees import expansions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,7 @@ class Outlook:
     @property
     def nodes(self) -> Sequence[Mapping[str, Any]]:
         """The tree's nodes, parents first; none when nothing fit to run is published."""
-        return self.preview.expanded.get(NODES) or ()
+        return self.preview.expanded.get("nodes") or ()
 
 
 @dataclass(slots=True)
@@ -79,27 +76,14 @@ class Around:
 def outlooks_of(releases: Sequence[Release], *, now: datetime) -> list[Outlook]:
     """Return what each release would start with, in the same few queries for all of them."""
     prefetch_related_objects(list(releases), "group", "process", "input_set")
-    trees = Trees(releases)
-    previews = [_preview(release, trees, now) for release in releases]
+    expansions = zip(expansions_of(releases), releases, strict=True)
+    previews = [preview_without_secrets(expansion, release, {}, now=now) for expansion, release in expansions]
     named = [secret_names([line["value"] for line in preview.resolved.shown]) for preview in previews]
     known = secrets.known_names({name for names in named for name in names})
     return [
         Outlook(release, preview, _window(release, now), _starter(release), frozenset(names - known))
         for release, preview, names in zip(releases, previews, named, strict=True)
     ]
-
-
-def _preview(release: Release, trees: Trees, now: datetime) -> Preview:
-    """Return what `starting.preview_start` would, but for secrets, from trees that were read for all releases."""
-    revision, tree = trees.revision_of(release), trees.of(release)
-    if tree is None:
-        return Preview(revision, {NODES: []}, resolution.Resolved(faults=list(trees.faults_of(release))))
-    layers = resolution.layers_of(release, {})
-    faults = depth_faults(tree[NODES])
-    faults += [fault for source, document in layers for fault in document_faults(source, document)]
-    if faults:
-        return Preview(revision, tree, resolution.Resolved(faults=faults))
-    return Preview(revision, tree, resolution.resolve(tree, layers, release, now))
 
 
 def _window(release: Release, now: datetime) -> Stretch:

@@ -16,13 +16,14 @@ from config.trail import Actor, actor_name
 from processes.models import ProcessRevision
 from releases import assignees, bookings, policy, resolution
 from releases.execution import lifecycle, taking_part
+from releases.execution.snapshots import pinned
 from releases.models import Release, ReleaseGroup
 from releases.services import break_glass as breaking
 from releases.services import gates
-from releases.services.expansions import Expansion, expansion_of, pinned
 from releases.services.given import document_faults
 from releases.services.glancing import Glance, glance
 from releases.touched import touched
+from releases.trees import Expansion, expansion_of
 
 #: Characters of a path of ids, so that a run's path with the indexes of its items fits its column.
 LONGEST_PATH = 520
@@ -39,25 +40,34 @@ class Preview:
 
 def preview_start(release: Release, given_at_start: Mapping[str, Any], *, now: datetime) -> Preview:
     """Return what the release would start with now, with every fault that would stop it."""
-    expansion = expansion_of(release)
+    return preview_of(expansion_of(release), release, given_at_start, now=now)
+
+
+def preview_of(
+    expansion: Expansion | None, release: Release, given_at_start: Mapping[str, Any], *, now: datetime
+) -> Preview:
+    """The same with a tree at hand, or None where nothing is published."""
+    preview = preview_without_secrets(expansion, release, given_at_start, now=now)
+    preview.resolved.faults += missing_secrets([line["value"] for line in preview.resolved.shown])
+    return preview
+
+
+def preview_without_secrets(
+    expansion: Expansion | None, release: Release, given_at_start: Mapping[str, Any], *, now: datetime
+) -> Preview:
+    """The same, but secrets are not asked whether they have a value. No query."""
     if expansion is None:
         fault = Fault("process", f"{release.process} has not been published.", "Publish it first.")
         return Preview(None, {"nodes": []}, resolution.Resolved(faults=[fault]))
-    return preview_of(expansion, release, given_at_start, now=now)
-
-
-def preview_of(expansion: Expansion, release: Release, given_at_start: Mapping[str, Any], *, now: datetime) -> Preview:
-    """The same with a tree at hand."""
     revision, expanded = expansion.revision, expansion.tree
-    if faults := [*expansion.faults, *depth_faults(expanded["nodes"])]:
-        return Preview(revision, expanded, resolution.Resolved(faults=faults))
+    if expansion.faults:
+        return Preview(revision, expanded, resolution.Resolved(faults=list(expansion.faults)))
     layers = resolution.layers_of(release, given_at_start)
-    misshapen = [fault for source, document in layers for fault in document_faults(source, document)]
-    if misshapen:
-        return Preview(revision, expanded, resolution.Resolved(faults=misshapen))
-    resolved = resolution.resolve(expanded, layers, release, now)
-    resolved.faults += missing_secrets([line["value"] for line in resolved.shown])
-    return Preview(revision, expanded, resolved)
+    faults = depth_faults(expanded["nodes"])
+    faults += [fault for source, document in layers for fault in document_faults(source, document)]
+    if faults:
+        return Preview(revision, expanded, resolution.Resolved(faults=faults))
+    return Preview(revision, expanded, resolution.resolve(expanded, layers, release, now))
 
 
 def depth_faults(nodes: Iterable[Mapping[str, Any]], above: str = "") -> list[Fault]:
@@ -114,10 +124,8 @@ def begin_release(
             raise Conflict("The release has been moved to a later time.", code="not_due")
         locked.started_by_name = actor_name(actor)
         expansion = expansion_of(locked, seen.stamp)
-        if expansion is None:
-            raise InvalidInput(preview_start(locked, given, now=now).resolved.faults)
         preview = preview_of(expansion, locked, given, now=now)
-        if preview.resolved.faults:
+        if expansion is None or preview.resolved.faults:
             raise InvalidInput(preview.resolved.faults)
         whats = _touched(locked, preview, now)
         found = gates.standing(locked, expanded=preview.expanded, inputs=preview.resolved.inputs, now=now, whats=whats)
