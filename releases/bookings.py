@@ -138,7 +138,7 @@ def touches_of(releases: Sequence[Release], *, now: datetime) -> dict[int, froze
         if release.started_at is None:
             resolved = resolution.resolve(tree, resolution.layers_of(release, {}), release, now)
             inputs, given = resolved.inputs, resolved.values
-        around = {"release": resolution.facts(release), "now": now}
+        around = resolution.known_of(release, now)
         found[release.pk] = touched(tree["nodes"], inputs, around=around, given=given, roles=roles[release.pk])
     return found
 

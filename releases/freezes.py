@@ -15,7 +15,7 @@ from django.db.models import Max, Q, QuerySet
 
 from processes.models import Resource
 from releases.models import FreezeException, FreezeWindow, Release
-from releases.scopes import Subject, in_scope
+from releases.scopes import Subject, in_scope, subject_of_release
 
 DRAIN, HOLD = "drain", "hold"
 
@@ -81,6 +81,23 @@ def blocks_of(windows: Iterable[Applies], subject: Subject, *, at: datetime, rel
         return []
     expiries = _expiries({block.freeze_id for block in found}, subject, at, release)
     return [left for block in found if (left := _without(block, expiries.get(block.freeze_id))) is not None]
+
+
+def subject_of(
+    release: Release,
+    root: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    *,
+    kinds: Mapping[str, str],
+    known: Mapping[str, Any],
+) -> Subject:
+    """What freezes see of a release as a whole. No query when its group is at hand.
+
+    `root` is node 0 of its tree, `inputs` its resolved ones, `kinds` from `kinds_of_resources`, `known` what
+    expressions know beside the inputs (`release`, `now`).
+    """
+    group = release.group.slug if release.group is not None else ""
+    return subject_of_release(root, group=group, inputs=inputs, kinds=kinds, known=known)
 
 
 def kinds_of_resources() -> dict[str, str]:

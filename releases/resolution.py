@@ -80,8 +80,7 @@ def _resolve_process(
         unknown = [name for name in values if name not in declarations]
         result.faults += [Fault(f"inputs.{name}", f"The process has no input '{name}' ({source}).") for name in unknown]
     resolution = typed_inputs.resolve(given, declarations)
-    context = {"release": facts(release), "now": now}
-    settled, faults = typed_inputs.settle(resolution, declarations, context)
+    settled, faults = typed_inputs.settle(resolution, declarations, known_of(release, now))
     result.faults += [Fault(f"inputs.{fault.path}", fault.message, fault.cure) for fault in faults]
     for name, entry in settled.items():
         if entry["value"] is not None:
@@ -89,9 +88,9 @@ def _resolve_process(
         result.shown.append(_line("", name, declarations[name], entry))
 
 
-def facts(release: Release) -> dict[str, Any]:
-    """Return what expressions know as `release` before the start."""
-    return {
+def known_of(release: Release, now: datetime) -> dict[str, Any]:
+    """Return what expressions know before the start, beside inputs: `release` and `now`."""
+    facts = {
         "id": release.pk,
         "name": release.name,
         "version": release.version,
@@ -99,6 +98,7 @@ def facts(release: Release) -> dict[str, Any]:
         "planned_end": release.planned_end_at,
         "started_by": release.started_by_name,
     }
+    return {"release": facts, "now": now}
 
 
 def _show(result: Resolved, node: Mapping[str, Any], now: datetime) -> None:

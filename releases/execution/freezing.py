@@ -15,7 +15,7 @@ from releases.execution import rows
 from releases.execution.locked import Locked, Run
 from releases.freezes import Applies, Block
 from releases.models import BreakGlass, Release
-from releases.scopes import Subject, subject_of_activity, subject_of_release
+from releases.scopes import Subject, subject_of_activity
 
 #: What is held is looked at again after this long at the latest: whoever lifts a freeze while it is being held may not
 #: see it.
@@ -62,9 +62,8 @@ def _applies(locked: Locked, window: Applies) -> bool:
 
 def _subject(locked: Locked, run: Run, release: Release) -> Subject:
     kinds, known = freezes.kinds_of_resources(), {"release": locked.facts, "now": locked.now}
-    group = release.group.slug if release.group is not None else ""
     inputs = locked.facts["inputs"]
-    whole = subject_of_release(locked.tree.nodes[0].doc, group=group, inputs=inputs, kinds=kinds, known=known)
+    whole = freezes.subject_of(release, locked.tree.nodes[0].doc, inputs, kinds=kinds, known=known)
     around = {0: inputs, **_inputs_around(locked, run)}
     given = locked.facts["values"]
     return subject_of_activity(

@@ -24,8 +24,7 @@ from releases.conflicts import finding_of
 from releases.findings import Finding
 from releases.freezes import Block
 from releases.models import Release
-from releases.resolution import facts
-from releases.scopes import subject_of_release
+from releases.resolution import known_of
 from releases.services.break_glass import unpaid_debt
 from releases.services.glancing import Glance, glance
 from releases.touched import resources_in
@@ -149,13 +148,8 @@ def freeze_findings(
     windows = freezes.open_windows(now)
     if not windows:
         return []
-    subject = subject_of_release(
-        expanded["nodes"][0],
-        group=release.group.slug if release.group is not None else "",
-        inputs=inputs,
-        kinds=freezes.kinds_of_resources(),
-        known={"release": facts(release), "now": now},
-    )
+    kinds, known = freezes.kinds_of_resources(), known_of(release, now)
+    subject = freezes.subject_of(release, expanded["nodes"][0], inputs, kinds=kinds, known=known)
     found = freezes.blocks_of(windows, subject, at=now, release=release)
     return [frozen(block) for block in found if block.starts_at <= now]
 

@@ -22,8 +22,8 @@ from releases.conflicts import Conflict, Stretch, end_of, finding_of, overlaps
 from releases.findings import Finding
 from releases.freezes import Applies
 from releases.models import Release
-from releases.resolution import facts
-from releases.scopes import Subject, in_scope, subject_of_activity, subject_of_release
+from releases.resolution import known_of
+from releases.scopes import Subject, in_scope, subject_of_activity
 from releases.services import gates
 from releases.services.outlook import Around, Outlook, fault_path, outlooks_of, read_around
 from releases.services.preflight_people import approver_findings, owner_findings, role_findings
@@ -155,11 +155,9 @@ def _frozen_later(outlook: Outlook, around: Around) -> Iterator[Finding]:
 def _subjects(outlook: Outlook, around: Around) -> tuple[Subject, dict[str, Subject]]:
     """Return what freezes see of a release, and of each of its activities by path."""
     release, resolved = outlook.release, outlook.preview.resolved
-    known = {"release": facts(release), "now": outlook.window.starts_at}
-    group = release.group.slug if release.group is not None else ""
+    known = known_of(release, outlook.window.starts_at)
     tree = Tree.from_snapshot(outlook.preview.expanded)
-    root = outlook.nodes[0]
-    whole = subject_of_release(root, group=group, inputs=resolved.inputs, kinds=around.kinds, known=known)
+    whole = freezes.subject_of(release, outlook.nodes[0], resolved.inputs, kinds=around.kinds, known=known)
     leaves = [node for node in tree.nodes if node.kind not in CONTAINERS]
     return whole, {
         node.doc["path"]: subject_of_activity(

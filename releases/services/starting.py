@@ -156,8 +156,7 @@ def _touched(release: Release, preview: Preview, now: datetime) -> frozenset[str
     roles: dict[str, str] = {}
     if preview.expanded["roles"]:
         roles = dict(release.roles.values_list("role", "user__username"))
-    around = {"release": resolution.facts(release), "now": now}
-    resolved = preview.resolved
+    around, resolved = resolution.known_of(release, now), preview.resolved
     return touched(preview.expanded["nodes"], resolved.inputs, around=around, given=resolved.values, roles=roles)
 
 
