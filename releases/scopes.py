@@ -1,21 +1,18 @@
 """Whether a freeze's scope holds a release or an activity, and what of one a scope can name. Pure.
 
-A scope's keys all have to match, of the ids under one key any; `everything: true` matches whatever there is.
+A scope's keys all have to match, of the ids under one key any; `everything: true` matches whatever there is. What is
+touched is decided in `releases.touched`, as for what releases book.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from config.errors import ExpressionFailed
-from processes import expressions
-from processes import inputs as typed_inputs
+from releases.touched import Given, Resources, Values, inputs_of, inside, resources_of
 from releases.tree import Node, Tree
 
-Values = Mapping[str, Any]
-KINDS = ("service", "environment")
 _NOTHING: Mapping[Any, Any] = {}
 
 
@@ -34,33 +31,6 @@ class Subject:
     environments: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()
     called: frozenset[str] = frozenset()
-
-
-@dataclass(slots=True)
-class _Touched:
-    """The ids of what is touched, by type; `other` are of no known one."""
-
-    service: frozenset[str] = frozenset()
-    environment: frozenset[str] = frozenset()
-    other: frozenset[str] = frozenset()
-    kinds: Mapping[str, str] = field(default_factory=dict)
-
-    def add(self, ids: Iterable[str]) -> None:
-        """Adds ids, each to its type."""
-        for one in ids:
-            kind = self.kinds.get(one, "other")
-            setattr(self, kind, getattr(self, kind) | {one})
-
-    def narrow(self, declarations: Mapping[str, Values], values: Values) -> None:
-        """Puts the services (environments) that inputs name in place of those known so far."""
-        for kind in KINDS:
-            if ids := _ids_in(declarations, values, kind):
-                setattr(self, kind, ids)
-
-    @property
-    def all(self) -> frozenset[str]:
-        """Every id."""
-        return self.service | self.environment | self.other
 
 
 def in_scope(scope: Mapping[str, Any], subject: Subject) -> bool:
@@ -88,19 +58,8 @@ def subject_of_release(
     `kinds` the type (service, environment) of every resource by id, `known` further names that expressions may use
     (`release`, `now`). A resource whose expression cannot be evaluated yet is left out.
     """
-    touched = _Touched(kinds=kinds)
-    context = {**known, "inputs": typed_inputs.typed(root["inputs"], inputs)}
-    touched.add(_evaluated(root["spec"].get("resources", ()), context))
-    for kind in KINDS:
-        setattr(touched, kind, getattr(touched, kind) | _ids_in(root["inputs"], inputs, kind))
-    return Subject(
-        group=group,
-        process=root["spec"].get("process") or root["id"],
-        resources=touched.all,
-        services=touched.service,
-        environments=touched.environment,
-        tags=frozenset(root["tags"]),
-    )
+    subject = Subject(group, root["spec"].get("process") or root["id"], tags=frozenset(root["tags"]))
+    return _touching(subject, resources_of(root, inputs, known).sorted_by(kinds))
 
 
 def subject_of_activity(
@@ -110,7 +69,7 @@ def subject_of_activity(
     release: Subject,
     inputs: Mapping[int, Values],
     kinds: Mapping[str, str],
-    given: Mapping[str, Sequence[Sequence[Any]]] = _NOTHING,
+    given: Given = _NOTHING,
     known: Values = _NOTHING,
 ) -> Subject:
     """An activity of a release: what the release is, narrowed and widened by what lies around it, outermost first.
@@ -122,34 +81,26 @@ def subject_of_activity(
     `inputs` are resolved inputs by node, node 0 being the process; those of a node that has not opened yet are
     worked out from `given` (by path, as a release pins them) and `with` as far as possible.
     """
-    touched = _Touched(release.services, release.environments, kinds=kinds)
-    touched.other = release.resources - touched.service - touched.environment
-    seen = {0: typed_inputs.typed(tree.nodes[0].doc["inputs"], inputs.get(0, _NOTHING))}
-    phase: Values = _NOTHING
-    tags, called = set(release.tags), set(release.called)
-    for node in _down_to(tree, ordinal):
-        context = {**known, "inputs": seen[node.scope], "phase": {"inputs": phase}}
-        values = inputs.get(node.ordinal)
-        if values is None:
-            values = _expected(node, given, context)
-        own = seen[node.ordinal] = typed_inputs.typed(node.doc["inputs"], values)
-        touched.narrow(node.doc["inputs"], values)
-        tags.update(node.doc["tags"])
-        if node.is_phase:
-            phase = own
-        if node.kind == "subprocess":
-            called.add(node.doc["spec"]["process"])
-            if node.ordinal != ordinal:
-                touched.add(_evaluated(node.doc["spec"].get("resources", ()), {**known, "inputs": own}))
-    return Subject(
-        group=release.group,
-        process=release.process,
-        resources=touched.all,
-        services=touched.service,
-        environments=touched.environment,
-        tags=frozenset(tags),
-        called=frozenset(called),
+    other = release.resources - release.services - release.environments
+    touched = Resources(release.services, release.environments, other)
+    outer = inside(tree.nodes[0].doc, inputs.get(0, _NOTHING), _NOTHING, known)
+    way = _down_to(tree, ordinal)
+    for node in way:
+        own = inputs[node.ordinal] if node.ordinal in inputs else inputs_of(node.doc, outer, given)
+        found = resources_of(node.doc, own, known)
+        said = found.other if node.ordinal != ordinal else frozenset()
+        narrowed = found.service or touched.service, found.environment or touched.environment
+        touched = Resources(*narrowed, touched.other | said).sorted_by(kinds)
+        outer = inside(node.doc, own, outer, known)
+    return replace(
+        _touching(release, touched),
+        tags=release.tags.union(*(node.doc["tags"] for node in way)),
+        called=release.called.union(node.doc["spec"]["process"] for node in way if node.kind == "subprocess"),
     )
+
+
+def _touching(subject: Subject, touched: Resources) -> Subject:
+    return replace(subject, resources=touched.all, services=touched.service, environments=touched.environment)
 
 
 def _down_to(tree: Tree, ordinal: int) -> list[Node]:
@@ -160,38 +111,3 @@ def _down_to(tree: Tree, ordinal: int) -> list[Node]:
         chain.append(tree.nodes[here])
         here = tree.nodes[here].parent
     return chain[::-1]
-
-
-def _expected(node: Node, given: Mapping[str, Sequence[Sequence[Any]]], context: Values) -> dict[str, Any]:
-    """The inputs a node would get, as far as they are known; those with faults are left out."""
-    declarations = node.doc["inputs"]
-    layers = [*((source, values) for source, values in given.get(node.doc["path"], ())), ("with", node.doc["with"])]
-    settled, _ = typed_inputs.settle(typed_inputs.resolve(layers, declarations), declarations, context)
-    return {name: entry["value"] for name, entry in settled.items() if entry["value"] is not None}
-
-
-def _ids_in(declarations: Mapping[str, Values], values: Values, kind: str) -> frozenset[str]:
-    """The ids in values of inputs of type `kind`, or of lists of it."""
-    found: set[str] = set()
-    for name, declaration in declarations.items():
-        value = values.get(name)
-        items = declaration.get("items")
-        inner = items.get("type") if isinstance(items, Mapping) else items
-        if kind in (typed_inputs.declaration_type(declaration), inner) and value is not None:
-            found.update(_texts(value))
-    return frozenset(found)
-
-
-def _evaluated(resources: Iterable[str], context: Values) -> set[str]:
-    found: set[str] = set()
-    for text in resources:
-        try:
-            found.update(_texts(expressions.evaluate(text, context)))
-        except ExpressionFailed:  # it names something that is known later only
-            continue
-    return found
-
-
-def _texts(value: Any) -> list[str]:
-    listed = value if isinstance(value, list) else [value]
-    return [one for one in listed if isinstance(one, str) and one]
