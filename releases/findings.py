@@ -13,7 +13,8 @@ class Finding:
     """One thing that would stop a release (`stops`) or disturb it: a stable code, words, how to mend it.
 
     `until` is when it passes by itself, if that is known; `who` names those who can mend it (`group:qa`, `user:ann`);
-    `path` the input, activity or release it is about.
+    `path` the input, activity or release it is about. `skips`, which is not stored: it is called off for it,
+    rather than kept waiting.
     """
 
     code: str
@@ -23,6 +24,7 @@ class Finding:
     path: str = ""
     until: datetime | None = None
     who: tuple[str, ...] = field(default=())
+    skips: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return it as it is stored and answered."""

@@ -79,23 +79,15 @@ def others_in_the_way(release: Release, *, now: datetime) -> list[Release]:
 
 def overlap_findings(release: Release, *, now: datetime) -> list[Finding]:
     """Return a finding for each release that this one must wait for."""
-    skips = rules_of(release).get("overlap") == "skip"
-    return [
-        Finding(
-            code="overlap",
-            message=f"Another release of the same group is {other.state.replace('_', ' ')}.",
-            cure="It is skipped." if skips and other.state in UNDER_WAY else "It starts when that one is over.",
-            path=f"R-{other.pk}",
-        )
-        for other in others_in_the_way(release, now=now)
-    ]
+    return [_overlap(release, other) for other in others_in_the_way(release, now=now)]
 
 
-def is_overtaken(release: Release, *, now: datetime) -> bool:
-    """Return whether a release is to be called off: its group skips what overlaps, and another is under way."""
-    if rules_of(release).get("overlap") != "skip":
-        return False
-    return any(other.state in UNDER_WAY for other in others_in_the_way(release, now=now))
+def _overlap(release: Release, other: Release) -> Finding:
+    """Return the finding; where the group skips what overlaps, a release is called off for one that is under way."""
+    message = f"Another release of the same group is {other.state.replace('_', ' ')}."
+    skips = rules_of(release).get("overlap") == "skip" and other.state in UNDER_WAY
+    cure = "It is skipped." if skips else "It starts when that one is over."
+    return Finding("overlap", message, cure, path=f"R-{other.pk}", skips=skips)
 
 
 class Stopped(Conflict):
