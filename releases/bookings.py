@@ -33,6 +33,7 @@ BATCH = 500
 MOST = 100
 MOST_PAIRS = 500
 MOST_HOLDINGS = 50_000
+Met = tuple[Holding, Holding, Stretch]
 ORDER = {"resource": 0, "owner": 1, "group": 2}
 OVERLAPS = """
     SELECT mine.release_id, mine.during, other.*
@@ -56,6 +57,14 @@ class Pair:
 
     one: Conflict
     other: Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Pairs, the earliest first; not `is_complete` when there were more than are looked through or told."""
+
+    pairs: list[Pair]
+    is_complete: bool
 
 
 def window_of(release: Release, *, now: datetime) -> Stretch | None:
@@ -194,7 +203,7 @@ def conflicts_between(
     *,
     group: ReleaseGroup | None = None,
     actor: Actor = None,
-) -> list[Pair]:
+) -> Pairs:
     """Return every two releases that hold the same thing at the same time between two moments, at most `MOST_PAIRS`.
 
     Of `whats` alone, if given; of those with a release of `group`. At least one of the two is visible to `actor`. What
@@ -204,12 +213,14 @@ def conflicts_between(
     if whats is not None:
         inside = inside.filter(what__in=list(whats))
     holdings = _holdings(inside.order_by("during")[:MOST_HOLDINGS])
-    return _pairs(holdings, Stretch(after, before), group, actor)
-
-
-def _pairs(holdings: list[Holding], window: Stretch, group: ReleaseGroup | None, actor: Actor) -> list[Pair]:
-    found: list[Pair] = []
     met = list(islice(pairs(holdings), MOST_HOLDINGS))
+    found = _pairs(met, Stretch(after, before), group, actor)
+    is_complete = max(len(holdings), len(met)) < MOST_HOLDINGS and len(found) <= MOST_PAIRS
+    return Pairs(found[:MOST_PAIRS], is_complete)
+
+
+def _pairs(met: list[Met], window: Stretch, group: ReleaseGroup | None, actor: Actor) -> list[Pair]:
+    found: list[Pair] = []
     ids = {side.release_id for one, other, _ in met for side in (one, other)}
     seen = set(policy.visible_releases(actor).filter(pk__in=ids).values_list("pk", flat=True)) if ids else set()
     for one, other, shared in met:
@@ -219,8 +230,7 @@ def _pairs(holdings: list[Holding], window: Stretch, group: ReleaseGroup | None,
             continue
         both = [_masked(conflict_with(side, shared), seen) for side in (one, other)]
         found.append(Pair(*both))
-    found.sort(key=lambda pair: (pair.one.span.starts_at, pair.one.what))
-    return found[:MOST_PAIRS]
+    return sorted(found, key=lambda pair: (pair.one.span.starts_at, pair.one.what))
 
 
 def seen_by(actor: Actor, conflicts: Iterable[Conflict]) -> list[Conflict]:

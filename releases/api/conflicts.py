@@ -49,6 +49,9 @@ class PairsOut(serializers.Serializer[Any]):
 
     after = serializers.DateTimeField()
     before = serializers.DateTimeField()
+    complete = serializers.BooleanField(
+        help_text="False when there are more conflicts than these: ask about less time, some resources or one group."
+    )
     results = PairOut(many=True)
 
 
@@ -67,7 +70,8 @@ class Conflicts(View):
     query: ClassVar[dict[str, set[str]]] = {"show": {"after", "before", "resource", "group"}}
 
     @describe(
-        "See which releases use the same resources or people at the same time.",
+        "See which releases use the same resources or people at the same time: the first 500 conflicts, and whether "
+        "these are all.",
         parameters=[
             _AFTER,
             OpenApiParameter("before", OpenApiTypes.DATETIME, description="Until when; 30 days on if left out."),
@@ -81,7 +85,8 @@ class Conflicts(View):
         slugs = request.query_params.getlist("resource")
         whats = [f"resource:{slug}" for slug in slugs] if slugs else None
         found = bookings.conflicts_between(after, before, whats, group=_group(request), actor=request.user)
-        return Response(PairsOut({"after": after, "before": before, "results": found}).data)
+        answer = {"after": after, "before": before, "complete": found.is_complete, "results": found.pairs}
+        return Response(PairsOut(answer).data)
 
 
 class FreeSlot(View):

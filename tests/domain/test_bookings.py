@@ -209,29 +209,46 @@ def test_who_holds_what_takes_one_query(shop, django_assert_num_queries):
         assert bookings.holders_of(waiting)
 
 
+def between(*args: Any, **more: Any) -> list[bookings.Pair]:
+    found = bookings.conflicts_between(*args, **more)
+    assert found.is_complete
+    return found.pairs
+
+
 def test_everything_in_conflict_between_two_moments(shop, django_assert_max_num_queries):
     one, other = planned(shop, 1, 3, group="a"), planned(shop, 2, 4, group="b", environment="qa")
     planned(shop, 10, 12, group="c")
     with django_assert_max_num_queries(2):
-        found = bookings.conflicts_between(MONDAY, MONDAY + 5 * HOUR)
+        found = between(MONDAY, MONDAY + 5 * HOUR)
     assert {pair.one.what for pair in found} == TOUCHED - {"resource:prod"}
     assert {(pair.one.release_id, pair.other.release_id) for pair in found} == {(one.pk, other.pk)}
-    assert bookings.conflicts_between(MONDAY, MONDAY + 2 * HOUR) == []
+    assert between(MONDAY, MONDAY + 2 * HOUR) == []
     adhoc = planned(shop, 11, 12)
-    assert len(bookings.conflicts_between(MONDAY, MONDAY + 20 * HOUR, ["resource:cart"])) == 2
+    assert len(between(MONDAY, MONDAY + 20 * HOUR, ["resource:cart"])) == 2
     Release.objects.filter(pk=adhoc.pk).delete()
-    assert bookings.conflicts_between(MONDAY + 9 * HOUR, MONDAY + 20 * HOUR) == []
-    (cart,) = bookings.conflicts_between(MONDAY, MONDAY + 5 * HOUR, ["resource:cart"])
+    assert between(MONDAY + 9 * HOUR, MONDAY + 20 * HOUR) == []
+    (cart,) = between(MONDAY, MONDAY + 5 * HOUR, ["resource:cart"])
     assert cart.one.what == "resource:cart"
-    assert bookings.conflicts_between(MONDAY, MONDAY + 5 * HOUR, group=group_of(shop, "c")) == []
-    assert len(bookings.conflicts_between(MONDAY, MONDAY + 5 * HOUR, group=group_of(shop, "b"))) == len(found)
+    assert between(MONDAY, MONDAY + 5 * HOUR, group=group_of(shop, "c")) == []
+    assert len(between(MONDAY, MONDAY + 5 * HOUR, group=group_of(shop, "b"))) == len(found)
+
+
+def test_more_conflicts_than_are_told_are_said_to_be_more(shop, monkeypatch):
+    planned(shop, 1, 3, group="a")
+    planned(shop, 2, 4, group="b")
+    all_of_them = between(MONDAY, MONDAY + 5 * HOUR)
+    monkeypatch.setattr(bookings, "MOST_PAIRS", len(all_of_them))
+    assert between(MONDAY, MONDAY + 5 * HOUR) == all_of_them
+    monkeypatch.setattr(bookings, "MOST_PAIRS", len(all_of_them) - 1)
+    found = bookings.conflicts_between(MONDAY, MONDAY + 5 * HOUR)
+    assert (found.pairs, found.is_complete) == (all_of_them[:-1], False)
 
 
 def test_a_release_one_may_not_see_has_no_name(shop, stranger, owner, manager):
     one, other = planned(shop, 1, 3, group="a"), planned(shop, 2, 4, group="b")
     one.participants.create(user=owner)
-    assert bookings.conflicts_between(MONDAY, MONDAY + 5 * HOUR, actor=stranger) == []
-    named = bookings.conflicts_between(MONDAY, MONDAY + 5 * HOUR, ["resource:cart"], actor=owner)
+    assert between(MONDAY, MONDAY + 5 * HOUR, actor=stranger) == []
+    named = between(MONDAY, MONDAY + 5 * HOUR, ["resource:cart"], actor=owner)
     assert [(pair.one.name, pair.other.name) for pair in named] == [("From 1", "a release you may not see")]
     found = bookings.seen_by(owner, bookings.conflicts_of(one))
     assert {(conflict.release_id, conflict.name) for conflict in found} == {(None, "a release you may not see")}

@@ -109,7 +109,9 @@ def test_a_groups_next_releases_come_with_their_findings(shop, train, manager):
 def test_all_conflicts_between_two_moments_and_for_some(shop, train, manager, stranger):
     one, other = planned(shop, 2, 4, "Spring"), planned(shop, 3, 5, "Summer", group=train)
     caller = Caller(manager)
-    pairs = caller.get("conflicts/")["results"]
+    answer = caller.get("conflicts/")
+    pairs = answer["results"]
+    assert answer["complete"]
     assert {(pair["kind"], pair["what"]) for pair in pairs} == {("resource", "cart"), ("group", "qa")}
     assert {entry["release"] for entry in pairs[0]["releases"]} == {one.pk, other.pk}
     assert len(caller.get("conflicts/?resource=cart&group=train")["results"]) == 1
