@@ -62,9 +62,10 @@ def plan_freeze(freeze_id: int) -> None:
 
 @shared_task
 def check(release_id: int) -> None:
-    """Look at what would stop a release, and tell its owners if that has changed shortly before its start."""
-    if checking.check_release(release_id, now=timezone.now()):
-        notifications.announce(release_id)
+    """Look at what would stop a release, and tell its owners if that is news to them shortly before its start."""
+    until = checking.check_release(release_id, now=timezone.now())
+    if until is not None:
+        notifications.announce(release_id, until)
 
 
 @shared_task

@@ -43,6 +43,8 @@ class Release(models.Model):
     next_try_at = models.DateTimeField(null=True, blank=True, help_text="When the tick tries to start it (again).")
     check_at = models.DateTimeField(null=True, blank=True, help_text="When the tick looks at what would stop it.")
     findings = models.JSONField(default=list, blank=True, help_text="What would stop it, as last looked at.")
+    told = models.JSONField(default=list, blank=True, help_text="What stops it, as its owners were last told.")
+    telling_until = models.DateTimeField(null=True, blank=True, help_text="Until when a message may be on its way.")
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()

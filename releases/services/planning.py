@@ -134,7 +134,7 @@ def _lock(release: Release) -> Release:
     return found.get(pk=release.pk)
 
 
-LOOKS = ("next_try_at", "check_at", "findings")
+LOOKS = ("next_try_at", "check_at", "findings", "told", "telling_until")
 
 
 def _look(release: Release, now: datetime) -> None:
@@ -142,7 +142,8 @@ def _look(release: Release, now: datetime) -> None:
     is_open = release.state in ("draft", "scheduled")
     release.next_try_at = gates.first_try(release) if release.state == "scheduled" else None
     release.check_at = now if is_open else None
-    release.findings = release.findings if is_open else []
+    if not is_open:
+        release.findings, release.told, release.telling_until = [], [], None
 
 
 def cancel_release(actor: Actor, release: Release, *, reason: str, now: datetime) -> Release:

@@ -20,9 +20,9 @@ from tests.builders import MONDAY
 _RELEASES = """
     INSERT INTO releases_release (process_id, name, version, description, state, given, given_at_start, inputs, sources,
            values, outputs, planned_start_at, planned_end_at, created_at, created_by_name, started_by_name, reason,
-           edits, findings)
+           edits, findings, told)
     SELECT %(process)s, 'planned ' || n, '', '', 'scheduled', '{}', '{}', '{}', '{}', '{}', '{}', start,
-           start + interval '2 hours', now(), '', '', '', 1, '[]'
+           start + interval '2 hours', now(), '', '', '', 1, '[]', '[]'
       FROM generate_series(1, %(releases)s) n,
            LATERAL (SELECT %(first)s::timestamptz + n * interval '10 minutes' AS start) begins"""
 _BOOKINGS = """

@@ -11,9 +11,9 @@ PER_RELEASE = 40
 _STATEMENTS = (
     """INSERT INTO releases_release (process_id, revision_id, snapshot_id, name, version, description, state, given,
            given_at_start, inputs, sources, values, outputs, started_at, finished_at, created_at, created_by_name,
-           started_by_name, reason, edits, findings)
+           started_by_name, reason, edits, findings, told)
        SELECT %(process)s, %(revision)s, %(snapshot)s, 'past', '', '', 'succeeded', '{}', '{}', '{}', '{}', '{}', '{}',
-              now() - interval '1 day', now(), now() - interval '1 day', '', '', '', 1, '[]'
+              now() - interval '1 day', now(), now() - interval '1 day', '', '', '', 1, '[]', '[]'
          FROM generate_series(1, %(releases)s)""",
     """INSERT INTO releases_phaserun (release_id, node, items, path, slug, name, owners, state, inputs, sources,
            outputs, error, started_at, finished_at)
