@@ -246,15 +246,15 @@ class ScopedAdmin(ModelAdmin):
     def page(
         self, request: HttpRequest, template: str, obj: Any, title: str, context: dict[str, Any], *, status: int = 200
     ) -> HttpResponse:
-        """A page of its own about one object, in the admin's frame."""
+        """A page of its own about one object, or about none, in the admin's frame."""
         request.current_app = self.admin_site.name
         frame = {
             **self.admin_site.each_context(request),
             "title": title,
-            "content_title": f"{title}: {obj}",
+            "heading": title if obj is None else f"{title}: {obj}",
             "opts": self.opts,
             "original": obj,
-            "back": self.url_of("change", obj.pk),
+            "back": self.url_of("changelist") if obj is None else self.url_of("change", obj.pk),
         }
         return TemplateResponse(request, template, {**frame, **context}, status=status)
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils import timezone
+from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from config.admin.forms import faults_of
+from config.admin.asking import AskingAdmin, Question
 from config.admin.scoped import ReadOnlyAdmin
 from config.admin.trail import shown_json
-from config.errors import Fault, NotPermitted, PilothouseError
 from releases.models import BreakGlass, FreezeException
 from releases.reading.freezes import debt_may, exception_may, visible_debts, visible_exceptions
 from releases.services import exempting
@@ -25,64 +21,24 @@ from releases.services.break_glass import sign_off_break_glass
 COLOURS = {"pending": "warning", "granted": "success", "refused": "danger", "withdrawn": "info"}
 
 
-class DecidedAdmin(ReadOnlyAdmin):
-    """Rows that are looked at, and decided about by actions that ask first. `reasons`: which must say why."""
+class DecidedAdmin(AskingAdmin, ReadOnlyAdmin):
+    """Rows that are looked at, and decided about by actions that ask first."""
 
-    actions_detail: ClassVar[tuple[str, ...]] = ()
-    reasons: ClassVar[frozenset[str]] = frozenset()
-
-    def verbs(self, request: HttpRequest, obj: Any) -> list[str]:
-        """What this person may do with the row as it is now."""
-        raise NotImplementedError
+    actions_detail: tuple[str, ...] = ()
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whoever may see the row; without one, any."""
-        rows = self.get_queryset(request)
-        key = None if obj is None else obj.pk
+        """Whoever may see the row; without one, whoever sees any or decides about them. Asked once per request."""
         known: dict[Any, bool] = request.__dict__.setdefault(f"sees_{self.opts.model_name}", {})
+        key = None if obj is None else obj.pk
         if key not in known:
-            known[key] = (rows if key is None else rows.filter(pk=key)).exists() or (
-                key is None and self.decides(request)
-            )
+            rows = self.get_queryset(request)
+            found = rows.exists() or self.decides(request) if obj is None else rows.filter(pk=key).exists()
+            known[key] = found
         return known[key]
 
     def decides(self, request: HttpRequest) -> bool:
         """Whether this person decides about such rows at all, and so finds the list even while it is empty."""
         return self.may(request, "view")
-
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        """What this person may do with the row as it is now."""
-        row = self.get_object(request, str(object_id))
-        verbs = self.verbs(request, row) if row is not None else []
-        offered: list[Any] = super().get_actions_detail(request, object_id)
-        return [one for one in offered if one.method.original_function_name in verbs]
-
-    def ask(
-        self, request: HttpRequest, object_id: str, verb: str, words: str, do: Callable[[Any, str], object]
-    ) -> HttpResponse:
-        """Asks first, with a box for a reason; a POST does it."""
-        row = self.found(request, object_id)
-        title, faults = verb.replace("_", " ").capitalize(), tuple[Fault, ...]()
-        if request.method == "POST":
-            try:
-                do(row, request.POST.get("reason", ""))
-            except NotPermitted as error:
-                raise PermissionDenied(error.message) from error
-            except PilothouseError as error:
-                faults = faults_of(error)
-            else:
-                self.message_user(request, f"Done: {title.lower()} {row}.", messages.SUCCESS)
-                return HttpResponseRedirect(self.url_of("change", row.pk))
-        context = {
-            "words": words,
-            "faults": faults,
-            "has_reason": True,
-            "needs_reason": verb in self.reasons,
-            "reason": request.POST.get("reason", ""),
-            "is_possible": verb in self.verbs(request, row),
-        }
-        status = 400 if request.method == "POST" else 200
-        return self.page(request, "admin/pilothouse/act.html", row, title, context, status=status)
 
 
 @admin.register(FreezeException)
@@ -97,7 +53,23 @@ class FreezeExceptionAdmin(DecidedAdmin):
         "decided_at", "decision_reason",
     )  # fmt: skip
     actions_detail = ("grant", "refuse", "withdraw")
-    reasons = frozenset({"refuse"})
+    questions = {
+        "grant": Question(
+            "Grant",
+            "What it is for may start in spite of the freeze, until it expires.",
+            exempting.grant_exception,
+            keeps="reason",
+        ),
+        "refuse": Question(
+            "Refuse", "The freeze stays in the way.", exempting.refuse_exception, keeps="reason", must=True
+        ),
+        "withdraw": Question(
+            "Withdraw",
+            "It is taken back; the freeze is in the way again.",
+            exempting.withdraw_exception,
+            keeps="reason",
+        ),
+    }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The exceptions this person may see."""
@@ -119,41 +91,17 @@ class FreezeExceptionAdmin(DecidedAdmin):
     @action(description="Grant", url_path="grant", icon="check", variant=ActionVariant.PRIMARY)
     def grant(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Grants it."""
-        user, now = request.user, timezone.now()
-        words = "What it is for may start in spite of the freeze, until it expires."
-        return self.ask(
-            request,
-            object_id,
-            "grant",
-            words,
-            lambda row, why: exempting.grant_exception(user, row, now=now, reason=why),
-        )
+        return self.ask(request, object_id, "grant")
 
     @action(description="Refuse", url_path="refuse", icon="block")
     def refuse(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Refuses it."""
-        user, now = request.user, timezone.now()
-        words = "The freeze stays in the way."
-        return self.ask(
-            request,
-            object_id,
-            "refuse",
-            words,
-            lambda row, why: exempting.refuse_exception(user, row, reason=why, now=now),
-        )
+        return self.ask(request, object_id, "refuse")
 
     @action(description="Withdraw", url_path="withdraw", icon="undo")
     def withdraw(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Takes it back."""
-        user, now = request.user, timezone.now()
-        words = "It is taken back; the freeze is in the way again."
-        return self.ask(
-            request,
-            object_id,
-            "withdraw",
-            words,
-            lambda row, why: exempting.withdraw_exception(user, row, now=now, reason=why),
-        )
+        return self.ask(request, object_id, "withdraw")
 
 
 @admin.register(BreakGlass)
@@ -166,6 +114,14 @@ class BreakGlassAdmin(DecidedAdmin):
     fields = ("release", "reason", "ignored_shown", "by_name", "at", "signed_by_name", "signed_at", "comment")
     readonly_fields = ("ignored_shown",)
     actions_detail = ("sign_off",)
+    questions = {
+        "sign_off": Question(
+            "Sign off",
+            "You have looked at what was started; later releases may start again.",
+            sign_off_break_glass,
+            keeps="comment",
+        )
+    }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Those of releases this person may see."""
@@ -183,12 +139,4 @@ class BreakGlassAdmin(DecidedAdmin):
     @action(description="Sign off", url_path="sign-off", icon="task_alt", variant=ActionVariant.PRIMARY)
     def sign_off(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Signs it off."""
-        user, now = request.user, timezone.now()
-        words = "You have looked at what was started; later releases may start again."
-        return self.ask(
-            request,
-            object_id,
-            "sign_off",
-            words,
-            lambda row, why: sign_off_break_glass(user, row, comment=why, now=now),
-        )
+        return self.ask(request, object_id, "sign_off")

@@ -10,15 +10,14 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
-from config.admin.forms import faults_of, show
-from config.admin.scoped import ScopedAdmin
-from config.errors import Fault, InvalidInput, NotPermitted, PilothouseError
+from config.admin.asking import AskingAdmin, Question
+from config.admin.forms import show
+from config.errors import InvalidInput, NotPermitted
 from processes.document import dump
 from releases.admin.freeze_forms import SCOPE, WINDOW, FreezeForm, StopForm, beside_fields
 from releases.freeze_documents import delete_freeze, export_freeze, save_freeze
@@ -31,7 +30,7 @@ MOST_PAST = 3
 
 
 @admin.register(Freeze)
-class FreezeAdmin(ScopedAdmin):
+class FreezeAdmin(AskingAdmin):
     """Freezes."""
 
     form = FreezeForm
@@ -39,6 +38,9 @@ class FreezeAdmin(ScopedAdmin):
     search_fields = ("slug", "name", "description")
     actions_detail = ("lift",)
     actions_list = ("stop",)
+    questions = {
+        "lift": Question("Lift", "It ends now; later windows stay.", lift_freeze, keeps="reason", must=True),
+    }
     fieldsets = (
         (None, {"fields": ("slug", "name", "description")}),
         ("What may not start", {"fields": SCOPE}),
@@ -103,12 +105,9 @@ class FreezeAdmin(ScopedAdmin):
         """Deletes it."""
         delete_freeze(request.user, obj, now=now)
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+    def verbs(self, request: HttpRequest, obj: Any) -> list[str]:
         """Lifting, for those who may change a freeze that applies now."""
-        freeze = self.get_object(request, str(object_id))
-        can = freeze is not None and freeze.applies_now and self.has_change_permission(request, freeze)
-        offered: list[Any] = super().get_actions_detail(request, object_id)
-        return offered if can else []
+        return ["lift"] if obj.applies_now and self.has_change_permission(request, obj) else []
 
     def get_actions_list(self, request: HttpRequest) -> list[Any]:
         """Stopping the line, for those who may write freezes."""
@@ -118,26 +117,8 @@ class FreezeAdmin(ScopedAdmin):
     @action(description="Lift", url_path="lift", icon="lock_open")
     def lift(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ends the window that is open now."""
-        freeze = self.found(request, object_id, "change")
-        faults: tuple[Fault, ...] = ()
-        if request.method == "POST":
-            try:
-                lift_freeze(request.user, freeze, now=timezone.now(), reason=request.POST.get("reason", ""))
-            except PilothouseError as error:
-                faults = faults_of(error)
-            else:
-                self.message_user(request, f"Lifted: {freeze}.", messages.SUCCESS)
-                return HttpResponseRedirect(self.url_of("change", freeze.pk))
-        context = {
-            "words": "It ends now; later windows stay.",
-            "faults": faults,
-            "has_reason": True,
-            "needs_reason": True,
-            "reason": request.POST.get("reason", ""),
-            "is_possible": freeze.applies_now,
-        }
-        status = 400 if faults else 200
-        return self.page(request, "admin/pilothouse/act.html", freeze, "Lift", context, status=status)
+        self.found(request, object_id, "change")
+        return self.ask(request, object_id, "lift")
 
     @action(description="Stop the line", url_path="stop-the-line", icon="front_hand", variant=ActionVariant.DANGER)
     def stop(self, request: HttpRequest) -> HttpResponse:
@@ -151,19 +132,9 @@ class FreezeAdmin(ScopedAdmin):
             if freeze is not None:
                 self.message_user(request, f"{freeze}.", messages.SUCCESS)
                 return HttpResponseRedirect(self.url_of("change", freeze.pk))
-        title = "Stop the line"
-        request.current_app = self.admin_site.name
-        context = {
-            **self.admin_site.each_context(request),
-            "title": title,
-            "content_title": title,
-            "opts": self.opts,
-            "back": self.url_of("changelist"),
-            "form": form,
-            "media": self.media + form.media,
-        }
+        context = {"form": form, "media": self.media + form.media}
         status = 400 if form.is_bound else 200
-        return TemplateResponse(request, "admin/pilothouse/stop.html", context, status=status)
+        return self.page(request, "admin/pilothouse/stop.html", None, "Stop the line", context, status=status)
 
     def _stopped(self, request: HttpRequest, form: StopForm) -> Freeze | None:
         typed = form.cleaned_data

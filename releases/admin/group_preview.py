@@ -1,11 +1,16 @@
-"""What a release group's page shows of its dates: in its zone and in UTC, and what an edit would do to them."""
+"""A release group's dates: shown in its zone and in UTC, what an edit would do to them, and one of them skipped."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from django import forms
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from config.admin.asking import ReasonForm
 from config.errors import Fault
 from releases.reading import NextDate, NextDates
 from releases.services.trains import Change
@@ -18,6 +23,8 @@ MARKS = {
     "extra": "extra",
     "derived": "derived",
 }
+#: States of a date that can be skipped; the first is that of one without a release yet.
+_SKIPPABLE = ("", "draft", "scheduled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +68,28 @@ def coming_of(dates: NextDates) -> Coming | None:
         for one in dates.dates
     ]
     return Coming(dates.timezone, dates.words, rows)
+
+
+class SkipForm(ReasonForm):
+    """Which of a group's next dates is skipped, and why."""
+
+    occurs_at = forms.ChoiceField(
+        label="Date",
+        widget=UnfoldAdminSelectWidget,
+        error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose one of its next dates."),
+    )
+    field_order = ("occurs_at", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, must=False, **kwargs)
+
+    def offer(self, coming: Coming | None) -> None:
+        """Offers the dates on which nothing has started yet."""
+        rows = [row for row in coming.rows if row.date.state in _SKIPPABLE] if coming is not None else []
+        self.fields["occurs_at"].choices = [(row.date.occurs_at.isoformat(), _words(row)) for row in rows]  # type: ignore[attr-defined]
+        self.fields["occurs_at"].help_text = f"On the clock of {coming.zone}, and in UTC." if coming is not None else ""
+
+
+def _words(row: Row) -> str:
+    state = f", {row.date.state}" if row.date.state else ""
+    return f"{row.wall:%a %Y-%m-%d %H:%M} ({row.date.starts_at:%H:%M} UTC){state}"

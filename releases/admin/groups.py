@@ -13,21 +13,20 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from unfold.decorators import action
 
 from activities.admin import UsedBy
 from config.admin.forms import faults_of, show
 from config.admin.guarded import GuardedAdmin
-from config.errors import Fault, InvalidInput, NotPermitted, PilothouseError
+from config.errors import InvalidInput, NotPermitted, PilothouseError
 from processes.admin.filters import ProcessFilter
 from processes.document import digest, dump
 from processes.services import used_by
 from releases import policy, reading
 from releases.admin.cadence_fields import EXCEPTIONS, RULE, TIMES
 from releases.admin.group_forms import RULES, ReleaseGroupForm
-from releases.admin.group_preview import Coming, Preview, coming_of
+from releases.admin.group_preview import Coming, Preview, SkipForm, coming_of
 from releases.groups import delete_group, export_group, preview_group, save_planned
 from releases.models import Release, ReleaseGroup
 from releases.services.moving import skip_occurrence
@@ -38,7 +37,6 @@ MOST_DATES = 10
 MOST_SKIPPABLE = 30
 #: The button beside Save.
 _PREVIEW = SimpleNamespace(action_name="_preview", attrs={}, icon="visibility", description="Preview")
-_SKIPPABLE = ("", "draft", "scheduled")
 _DONE = {"created": "planned", "changed": "changed", "removed": "removed", "kept": "left as people planned them"}
 
 
@@ -163,52 +161,37 @@ class ReleaseGroupAdmin(UsedBy, GuardedAdmin):
     @action(description="Skip a date", url_path="skip", icon="event_busy")
     def skip(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Calls off one of its next dates: the release that is planned for it, or the date itself."""
-        group, now = self.found(request, object_id), timezone.now()
+        group = self.found(request, object_id)
         if not self._may_skip(request, group):
             raise PermissionDenied
-        faults: tuple[Fault, ...] = ()
-        if request.method == "POST":
-            try:
-                faults = self._skip(request, group, now)
-            except NotPermitted as error:
-                raise PermissionDenied(error.message) from error
-            if not faults:
-                return HttpResponseRedirect(self.url_of("change", group.pk))
         coming = self._coming(request, group, MOST_SKIPPABLE)
-        rows = [row for row in coming.rows if row.date.state in _SKIPPABLE] if coming else []
-        chosen = request.POST.get("occurs_at") or request.GET.get("at", "")
-        context = {"coming": coming, "rows": rows, "faults": faults, "chosen": chosen}
-        context["reason"] = request.POST.get("reason", "")
-        status = 400 if faults else 200
+        form = SkipForm(request.POST if request.method == "POST" else None)
+        form.offer(coming)
+        if form.is_valid() and self._skip(request, group, form):
+            return HttpResponseRedirect(self.url_of("change", group.pk))
+        context = {"coming": coming, "form": form}
+        status = 400 if form.is_bound else 200
         return self.page(request, "admin/pilothouse/skip.html", group, "Skip a date", context, status=status)
 
-    def _skip(self, request: HttpRequest, group: ReleaseGroup, now: datetime) -> tuple[Fault, ...]:
-        """Skips what was chosen; returns what is wrong with it. Raises NotPermitted."""
-        occurs_at = _moment(request.POST.get("occurs_at", ""))
-        if occurs_at is None:
-            return (Fault("", "No date was chosen.", "Choose one of its next dates."),)
-        reason = request.POST.get("reason", "")
+    def _skip(self, request: HttpRequest, group: ReleaseGroup, form: SkipForm) -> bool:
+        """Skips what was chosen, or puts what is wrong with it into the form."""
+        given = form.cleaned_data
+        occurs_at = datetime.fromisoformat(given["occurs_at"])
         try:
-            release = skip_occurrence(request.user, group, occurs_at=occurs_at, reason=reason, now=now)
-        except NotPermitted:
-            raise
+            release = skip_occurrence(
+                request.user, group, occurs_at=occurs_at, reason=given["reason"], now=timezone.now()
+            )
+        except NotPermitted as error:
+            raise PermissionDenied(error.message) from error
         except PilothouseError as error:
-            return faults_of(error)
+            show(form, faults_of(error), {})
+            return False
         done = "left out of its dates" if release is None else f"called off: {release}"
         self.message_user(request, f"{occurs_at:%a %Y-%m-%d %H:%M} UTC is {done}.", messages.SUCCESS)
-        return ()
+        return True
 
 
 def _summary(changes: Sequence[Change]) -> str:
     """What saving did: "Releases: 12 planned, 1 removed."."""
     counts = Counter(change.kind for change in changes)
     return f"Releases: {', '.join(f'{counts[kind]} {done}' for kind, done in _DONE.items() if counts[kind])}."
-
-
-def _moment(text: str) -> datetime | None:
-    """The aware moment a text stands for, if it is one."""
-    try:
-        found = parse_datetime(text)
-    except ValueError:
-        return None
-    return found if found is not None and found.tzinfo is not None else None

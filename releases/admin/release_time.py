@@ -13,6 +13,7 @@ from django.utils import timezone
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
+from config.admin.asking import AskingAdmin, ReasonForm
 from config.admin.forms import faults_of, show
 from config.admin.guarded import GuardedAdmin
 from config.errors import Fault, NotPermitted, PilothouseError
@@ -45,12 +46,8 @@ def time_verbs(actor: Actor, release: Release) -> list[str]:
     return [*found, "ask_exception"] if asks and is_frozen else found
 
 
-class ReleaseTime(GuardedAdmin):
+class ReleaseTime(AskingAdmin, GuardedAdmin):
     """The actions of releases that are about their time."""
-
-    def verbs(self, request: HttpRequest, release: Release) -> list[str]:
-        """What this person may do with the release now."""
-        raise NotImplementedError
 
     # Starting ---------------------------------------------------------------------------------------------------------
 
@@ -58,34 +55,38 @@ class ReleaseTime(GuardedAdmin):
     def start(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Starts it, or says what stops it; by breaking the glass, for those who may."""
         release, now = self.found(request, object_id), timezone.now()
-        faults: tuple[Fault, ...] = ()
-        if request.method == "POST":
-            reason = request.POST.get("reason", "") if "break" in request.POST else None
+        form = ReasonForm(request.POST if "break" in request.POST else None, must=True)
+        told: tuple[Fault, ...] = ()
+        if request.method == "POST" and (form.is_valid() or not form.is_bound):
+            reason = form.cleaned_data["reason"] if form.is_bound else None
             try:
                 starting.start_release(request.user, release, now=now, break_glass=reason)
             except NotPermitted as error:
                 raise PermissionDenied(error.message) from error
             except gates.Stopped:
-                faults = ()
+                told = ()
             except PilothouseError as error:
-                faults = faults_of(error)
+                told = faults_of(error)
             else:
                 return self._done(request, release, f"Done: start {release}.")
-        return self._ask_start(request, release, faults, now)
+        if form.is_bound:
+            show(form, told, {})
+            told = ()
+        return self._ask_start(request, release, form, told, now)
 
     def _ask_start(
-        self, request: HttpRequest, release: Release, told: tuple[Fault, ...], now: datetime
+        self, request: HttpRequest, release: Release, form: ReasonForm, told: tuple[Fault, ...], now: datetime
     ) -> HttpResponse:
         may = "start" in self.verbs(request, release)
         faults, stops = what_stops(release, now=now) if may else ((), [])
         context = {
+            "form": form,
             "faults": told or faults,
             "stops": stops,
             "is_possible": may and not faults and not stops,
             "may_break": may and not faults and stops and policy.may_break_glass(request.user, release),
             "may_ask": any(finding.code == "frozen" for finding in stops),
             "ask_url": self.url_of("ask_exception", release.pk),
-            "reason": request.POST.get("reason", ""),
         }
         status = 400 if request.method == "POST" else 200
         return self.page(request, "admin/pilothouse/start.html", release, "Start", context, status=status)

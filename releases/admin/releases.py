@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.paginator import InfinitePaginator
 
-from config.admin.forms import FaultForm, faults_of
+from config.admin.asking import Question
+from config.admin.forms import FaultForm
 from config.admin.scoped import MOST_EVENTS
-from config.errors import Fault, NotPermitted, PilothouseError
 from config.models import Event
 from config.permissions import visible
 from processes.admin.fields import YamlField
@@ -76,15 +73,21 @@ class ReleaseForm(FaultForm):
         return {*super()._get_validation_exclusions(), "planned_end_at"}  # type: ignore[misc]
 
 
-#: Verb: words of its button, what is asked, whether a reason can be given and whether it must.
-ACTS: dict[str, tuple[str, str]] = {
-    "schedule": ("Schedule", "It will be ready to start at its planned time."),
-    "pause": ("Pause", "Nothing new starts until it is resumed; what runs finishes."),
-    "resume": ("Resume", "It goes on from where it stands."),
-    "cancel": ("Cancel", "It is called off before its start."),
-    "abort": ("Abort", "It stops for good: remote pipelines are cancelled, and nothing can revive it."),
+QUESTIONS = {
+    "schedule": Question("Schedule", "It will be ready to start at its planned time.", planning.schedule_release),
+    "pause": Question(
+        "Pause", "Nothing new starts until it is resumed; what runs finishes.", running.pause_release, keeps="reason"
+    ),
+    "resume": Question("Resume", "It goes on from where it stands.", running.resume_release),
+    "cancel": Question("Cancel", "It is called off before its start.", planning.cancel_release, keeps="reason"),
+    "abort": Question(
+        "Abort",
+        "It stops for good: remote pipelines are cancelled, and nothing can revive it.",
+        running.abort_release,
+        keeps="reason",
+        must=True,
+    ),
 }
-REASONS = {"pause": False, "cancel": False, "abort": True}
 
 
 @admin.register(Release)
@@ -99,6 +102,7 @@ class ReleaseAdmin(ReleaseTime):
     ordering = ("-id",)
     paginator = InfinitePaginator
     actions = None
+    questions = QUESTIONS
     actions_detail = ("schedule", "start", "move", "ask_exception", "pause", "resume", "cancel", "abort")
     add_fieldsets = ((None, {"fields": ("process", *PLAN)}),)
     fieldsets = (
@@ -189,79 +193,30 @@ class ReleaseAdmin(ReleaseTime):
             request.user, process=given["process"], now=now, **{name: given[name] for name in PLAN}
         )
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        """What this person may do with the release as it is now."""
-        release = self.get_object(request, str(object_id))
-        verbs = self.verbs(request, release) if release is not None else []
-        offered: list[Any] = super().get_actions_detail(request, object_id)
-        return [one for one in offered if one.method.original_function_name in verbs]
-
-    def _act(
-        self, request: HttpRequest, object_id: str, verb: str, do: Callable[[Release, str], object]
-    ) -> HttpResponse:
-        """Asks first, with a box for a reason where one is kept; a POST does it."""
-        release = self.found(request, object_id)
-        faults: tuple[Fault, ...] = ()
-        if request.method == "POST":
-            try:
-                do(release, request.POST.get("reason", ""))
-            except NotPermitted as error:
-                raise PermissionDenied(error.message) from error
-            except PilothouseError as error:
-                faults = faults_of(error)
-            else:
-                self.message_user(request, f"Done: {ACTS[verb][0].lower()} {release}.", messages.SUCCESS)
-                return HttpResponseRedirect(self.url_of("change", release.pk))
-        return self._ask(request, release, verb, faults)
-
-    def _ask(self, request: HttpRequest, release: Release, verb: str, faults: tuple[Fault, ...]) -> HttpResponse:
-        title, words = ACTS[verb]
-        context = {
-            "words": words,
-            "faults": faults,
-            "has_reason": verb in REASONS,
-            "needs_reason": REASONS.get(verb, False),
-            "reason": request.POST.get("reason", ""),
-            "is_possible": verb in self.verbs(request, release),
-        }
-        status = 400 if request.method == "POST" else 200
-        return self.page(request, "admin/pilothouse/act.html", release, title, context, status=status)
-
     @action(description="Schedule", url_path="schedule", icon="event")
     def schedule(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Schedules it."""
-        user, now = request.user, timezone.now()
-        return self._act(request, object_id, "schedule", lambda one, _: planning.schedule_release(user, one, now=now))
+        return self.ask(request, object_id, "schedule")
 
     @action(description="Pause", url_path="pause", icon="pause")
     def pause(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Pauses it."""
-        user, now = request.user, timezone.now()
-        return self._act(
-            request, object_id, "pause", lambda one, why: running.pause_release(user, one, now=now, reason=why)
-        )
+        return self.ask(request, object_id, "pause")
 
     @action(description="Resume", url_path="resume", icon="resume")
     def resume(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Lets it go on."""
-        user, now = request.user, timezone.now()
-        return self._act(request, object_id, "resume", lambda one, _: running.resume_release(user, one, now=now))
+        return self.ask(request, object_id, "resume")
 
     @action(description="Cancel", url_path="cancel", icon="event_busy")
     def cancel(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Calls it off."""
-        user, now = request.user, timezone.now()
-        return self._act(
-            request, object_id, "cancel", lambda one, why: planning.cancel_release(user, one, now=now, reason=why)
-        )
+        return self.ask(request, object_id, "cancel")
 
     @action(description="Abort", url_path="abort", icon="cancel", variant=ActionVariant.DANGER)
     def abort(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Stops it for good."""
-        user, now = request.user, timezone.now()
-        return self._act(
-            request, object_id, "abort", lambda one, why: running.abort_release(user, one, now=now, reason=why)
-        )
+        return self.ask(request, object_id, "abort")
 
 
 def sees_releases(request: HttpRequest, release: Release | None = None) -> bool:
