@@ -59,7 +59,7 @@ def once(request: HttpRequest, do: Callable[[], str]) -> str:
     The form's mark (`once`) is written in the transaction of the deed: a second request waits for the first, then finds
     it done. When the deed is refused, the mark goes too, so that the mended form can be sent again.
     """
-    mark = str(request.POST.get("once", ""))[:64]
+    mark = str(request.POST.get("once", "")).replace("\0", "")[:64]
     with transaction.atomic():
         if not mark:
             return do()

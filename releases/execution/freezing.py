@@ -1,6 +1,7 @@
 """Whether a freeze keeps an activity that is about to open from doing so (product, section 4).
 
-1. Only leaves are kept; what holds them opens and waits with them. Nothing is kept in a release that broke the glass.
+1. Only leaves are kept; what holds them opens and waits with them. A release that broke the glass is
+   kept only by what began after that.
 2. A freeze that drains lets a release go on that ran before it began; one that holds does not.
 3. A person's retry is refused while a freeze applies; tries that follow by themselves belong to what already runs.
 """
@@ -47,7 +48,11 @@ def frozen_by(locked: Locked, run: Run) -> Block | None:
     if not locked.is_frozen or run.node.is_container:
         return None
     windows = [window for window in freezes.open_windows(locked.now) if _applies(locked, window)]
-    if not windows or BreakGlass.objects.filter(release_id=locked.id).exists():
+    if not windows:
+        return None
+    broken_at = BreakGlass.objects.filter(release_id=locked.id).values_list("at", flat=True).first()
+    windows = [window for window in windows if broken_at is None or window.block.starts_at > broken_at]
+    if not windows:
         return None
     release = Release.objects.select_related("group").defer("inputs", "values").get(pk=locked.id)
     subject = _subject(locked, run, release)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from config.trail import Actor
@@ -15,6 +15,8 @@ from releases.services.trains import occurrences_of
 
 #: How far ahead dates are looked for when nobody says.
 AHEAD = timedelta(days=366)
+#: Nothing is looked for after this.
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def dates_of(rule: Mapping[str, Any], *, after: datetime, before: datetime | Non
     """The same for a cadence that need not belong to a group yet. Raises InvalidInput if it cannot be followed."""
     if not rule:
         return NextDates("UTC", "", [])
-    found = occurrences_of(rule, after, before or after + AHEAD, most=most)
+    found = occurrences_of(rule, after, before or min(after, LATEST) + AHEAD, most=most)
     return NextDates(str(rule["timezone"]), cadence_in_words(rule), [_date(one) for one in found])
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
@@ -53,7 +54,8 @@ def _begin(release: Release, *, now: datetime) -> bool:
             planning.miss_release(release, now=now)
             return False
         if not gates.starts_itself(release):
-            Release.objects.filter(pk=release.pk).update(next_try_at=gates.deadline_of(release))
+            unchanged = Release.objects.filter(pk=release.pk, edits=release.edits)
+            unchanged.update(next_try_at=gates.deadline_of(release))
             return False
         begin_release(None, release, now=now, given={}, only_due=True)
     except Stopped as stopped:
@@ -69,7 +71,8 @@ def _begin(release: Release, *, now: datetime) -> bool:
 
 def _stay(release: Release, stopped: Stopped, now: datetime) -> None:
     if any(finding.skips for finding in stopped.findings):
-        planning.skip_release(release, reason=stopped.message, now=now)
+        with suppress(Conflict):  # somebody has changed it meanwhile
+            planning.skip_release(release, reason=stopped.message, now=now)
         return
     passes = [finding.until for finding in stopped.findings]
     known = [until for until in passes if until is not None]
@@ -81,7 +84,7 @@ def _wait(release: Release, reason: str, again: datetime, now: datetime) -> None
     deadline = gates.deadline_of(release)
     if deadline is not None:
         again = min(again, deadline + timedelta(seconds=1))
-    waiting = Release.objects.filter(pk=release.pk, state="scheduled")
+    waiting = Release.objects.filter(pk=release.pk, state="scheduled", edits=release.edits)
     if waiting.exclude(reason=reason).update(reason=reason):
         record(None, "release.start_refused", release, reason=reason, release_id=release.pk, now=now)
     waiting.update(next_try_at=again)

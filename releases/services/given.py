@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from config.errors import Fault, InvalidInput
 
 LONGEST = 10_000
+#: Between these lies whatever is planned: what lies outside is a slip of the finger, and no calendar could show it.
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 DEEPEST = 20
 _PARTS = ({"inputs", "phases"}, {"inputs", "activities"})
 
@@ -25,6 +28,13 @@ def text_faults(place: str, text: str, *, most: int = LONGEST) -> list[Fault]:
     if len(text) > most:
         return [Fault(place, f"It has {len(text)} characters.", f"At most {most} are kept.")]
     return [Fault(place, "It contains a character that is no text.", "Remove it.")] if _unwritable(text) else []
+
+
+def moment_faults(place: str, at: datetime | None) -> list[Fault]:
+    """Return what is wrong with a planned moment: it lies where nothing is planned."""
+    if at is None or EARLIEST <= at < LATEST:
+        return []
+    return [Fault(place, "Nothing is planned then.", f"Choose a year from {EARLIEST.year} to {LATEST.year - 1}.")]
 
 
 def reason_of(reason: str) -> str:

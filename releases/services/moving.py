@@ -23,7 +23,7 @@ from releases import cadence
 from releases.cadence.wall import on_wall, to_utc
 from releases.groups import export_group, save_group, save_planned
 from releases.models import Release, ReleaseGroup
-from releases.services import planning, trains
+from releases.services import given, planning, trains
 from releases.services.trains import Change
 
 THIS, FOLLOWING, ALL = SCOPES = ("this", "following", "all")
@@ -54,6 +54,7 @@ def move_release(
     """
     if scope not in SCOPES:
         raise InvalidInput([Fault("scope", f"'{scope}' is not known.", f"Choose {', '.join(SCOPES)}.")])
+    given.require(given.moment_faults("planned_start_at", starts_at), given.moment_faults("planned_end_at", ends_at))
     length = _length(release)
     if ends_at is None and length is not None:
         ends_at = starts_at + length
@@ -160,6 +161,7 @@ def _pin_before(actor: Actor, group: ReleaseGroup, moment: datetime, now: dateti
     record(actor, "release_group.split", group, after={"from": moment.isoformat(), "kept": pinned}, now=now)
 
 
+@transaction.atomic
 def skip_occurrence(
     actor: Actor, group: ReleaseGroup, *, occurs_at: datetime, reason: str = "", now: datetime
 ) -> Release | None:
@@ -170,6 +172,8 @@ def skip_occurrence(
     release = Release.objects.filter(group=group, occurs_at=occurs_at).first()
     if release is not None:
         return planning.cancel_release(actor, release, reason=reason, now=now)
+    given.require(given.moment_faults("occurs_at", occurs_at))
+    group = ReleaseGroup.objects.select_for_update(no_key=True, of=("self",)).get(pk=group.pk)
     rule = group.body.get("cadence") or {}
     moments = trains.occurrences_of(rule, occurs_at - trains.ROLL, occurs_at + trains.ROLL) if rule else []
     if occurs_at not in [one.occurs_at for one in moments]:

@@ -16,7 +16,7 @@ from processes.models import InputSet, Process, ProcessRevision
 from releases import assignees, bookings, policy, states
 from releases.models import Participant, Release, ReleaseGroup, ReleaseRole
 from releases.services import gates
-from releases.services.given import document_faults, require, text_faults
+from releases.services.given import document_faults, moment_faults, require, text_faults
 
 EDITABLE = ("name", "version", "description", "given", "input_set", "planned_start_at", "planned_end_at")
 _EDITABLE = f"What can be changed is: {', '.join(EDITABLE)}."
@@ -74,13 +74,15 @@ def check_plan(release: Release) -> None:
         *text_faults("version", release.version, most=100),
         *text_faults("description", release.description),
         *document_faults("given", release.given),
+        *moment_faults("planned_start_at", release.planned_start_at),
+        *moment_faults("planned_end_at", release.planned_end_at),
     ]
     if not release.name.strip():
         faults.append(Fault("name", "A release needs a name."))
     if release.input_set is not None and release.input_set.process_id != release.process_id:
         cure = f"Choose one for {release.process}."
         faults.append(Fault("input_set", "This input set belongs to another process.", cure))
-    if release.group is not None and release.group.process_id != release.process_id:
+    if release.pk is None and release.group is not None and release.group.process_id != release.process_id:
         faults.append(Fault("group", "This group runs another process."))
     if release.revision is not None and release.revision.process_id != release.process_id:
         faults.append(Fault("revision", "This revision is of another process."))
@@ -153,29 +155,48 @@ def cancel_release(actor: Actor, release: Release, *, reason: str, now: datetime
 
 
 def miss_release(release: Release, *, now: datetime) -> Release:
-    """Give up a scheduled release whose time to start has passed; a person may schedule it again."""
-    return _move(None, release, "missed", now=now, reason="It could not start before its deadline.")
+    """Give up a scheduled release whose time to start has passed; a person may schedule it again.
+
+    Raises Conflict if its plan was changed since `release` was read.
+    """
+    reason = "It could not start before its deadline."
+    return _move(None, release, "missed", now=now, reason=reason, expected=release.edits)
 
 
 def skip_release(release: Release, *, reason: str, now: datetime) -> Release:
-    """Call off a scheduled release because its group skips what overlaps."""
-    return _move(None, release, "cancelled", now=now, reason=reason)
+    """Call off a scheduled release because its group skips what overlaps. Raises Conflict if it was changed since."""
+    return _move(None, release, "cancelled", now=now, reason=reason, expected=release.edits)
 
 
 def schedule_release(actor: Actor, release: Release, *, now: datetime) -> Release:
-    """Schedule a draft, cancelled or missed release for its planned start. Raises InvalidInput if it has none."""
+    """Schedule a draft, cancelled or missed release for its planned start.
+
+    Raises InvalidInput if it has none, or one that is longer ago than its group lets a release start late.
+    """
     return _move(actor, release, "scheduled", now=now)
 
 
-def _move(actor: Actor, release: Release, to: str, *, now: datetime, reason: str = "") -> Release:
+def _late_faults(release: Release, now: datetime) -> list[Fault]:
+    if not gates.is_late(release, now):
+        return []
+    message = "Its planned start is longer ago than its group lets a release start late."
+    return [Fault("planned_start_at", message, "Move it to another time first.")]
+
+
+def _move(
+    actor: Actor, release: Release, to: str, *, now: datetime, reason: str = "", expected: int | None = None
+) -> Release:
     with transaction.atomic():
         locked = _lock(release)
         policy.require_plan(actor, locked)
+        if expected is not None and expected != locked.edits:
+            raise Conflict("Somebody has changed this release meanwhile.", code="stale")
         if to not in states.RELEASE_MOVES[states.ReleaseState(locked.state)]:
             raise Conflict(f"A release that is {locked.state.replace('_', ' ')} cannot be {to}.", code="wrong_state")
         before, locked.state, locked.reason = locked.state, to, reason
         if to == "scheduled":
             check_plan(locked)
+            require(_late_faults(locked, now))
         if actor is not None:
             locked.touched_at = now
         locked.edits += 1
