@@ -3,7 +3,7 @@
 1. One that is past its group's `start_deadline` is missed.
 2. One whose group does not start releases by itself waits for a person.
 3. Otherwise it starts, unless something stands in its way. Then it stays scheduled, says why in its trail (once for
-   each reason) and is tried again: when what stands in its way passes, or within AGAIN. Where the group skips, it is
+   each reason) and is tried again: when what stands in its way passes, within LONGEST. Where the group skips, it is
    called off if another of its releases is under way; one that was due before it and has not started comes first.
 """
 
@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 #: How long until a release that could not start is tried again.
 AGAIN = timedelta(minutes=1)
+#: It is tried again after this long at the latest, however long a freeze lasts: whoever lifts the freeze while the
+#: start is being refused may not see that it waits.
+LONGEST = timedelta(minutes=5)
 
 
 def begin_all(release_ids: Sequence[int], *, clock: Callable[[], datetime]) -> None:
@@ -76,7 +79,8 @@ def _stay(release: Release, stopped: Stopped, now: datetime) -> None:
         return
     passes = [finding.until for finding in stopped.findings]
     known = [until for until in passes if until is not None]
-    _wait(release, stopped.message, max(known) if len(known) == len(passes) else now + AGAIN, now)
+    again = max(known) if len(known) == len(passes) else now + AGAIN
+    _wait(release, stopped.message, min(again, now + LONGEST), now)
 
 
 def _wait(release: Release, reason: str, again: datetime, now: datetime) -> None:

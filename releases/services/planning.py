@@ -57,7 +57,7 @@ def create_release(
         created_by=actor if isinstance(actor, User) else None,
         created_by_name=actor_name(actor),
     )
-    check_plan(release)
+    check_plan(release, is_new=True)
     secrets.require_use(actor, release.given)
     with transaction.atomic():
         release.save()
@@ -67,8 +67,11 @@ def create_release(
     return release
 
 
-def check_plan(release: Release) -> None:
-    """Raise InvalidInput with everything wrong with a release's plan."""
+def check_plan(release: Release, *, is_new: bool = False) -> None:
+    """Raise InvalidInput with everything wrong with a release's plan.
+
+    Only a new one (`is_new`) must run its group's process: the group may turn to another later.
+    """
     faults = [
         *text_faults("name", release.name, most=200),
         *text_faults("version", release.version, most=100),
@@ -82,7 +85,7 @@ def check_plan(release: Release) -> None:
     if release.input_set is not None and release.input_set.process_id != release.process_id:
         cure = f"Choose one for {release.process}."
         faults.append(Fault("input_set", "This input set belongs to another process.", cure))
-    if release.pk is None and release.group is not None and release.group.process_id != release.process_id:
+    if is_new and release.group is not None and release.group.process_id != release.process_id:
         faults.append(Fault("group", "This group runs another process."))
     if release.revision is not None and release.revision.process_id != release.process_id:
         faults.append(Fault("revision", "This revision is of another process."))

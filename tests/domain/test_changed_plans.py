@@ -116,6 +116,7 @@ def test_broken_glass_does_not_open_what_a_later_freeze_holds() -> None:
     stop_the_line(None, scope={"everything": True}, reason="Fire", now=NOW + DAY)
     with lock_release(broken.pk, now=NOW + DAY + HOUR) as locked:
         first = locked.load_activity(ActivityRun.objects.get(release=broken, slug="first").pk)
+        assert first is not None
         locked.move(first, "succeeded")
         advance(locked, [first.key])
     assert states(broken)["all/then"] == "pending"

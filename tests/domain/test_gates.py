@@ -136,6 +136,10 @@ def test_a_freeze_keeps_it_until_it_ends(scope):
     assert begin_due(release.pk, now=DUE) is False
     assert state(release) == "scheduled"
     assert release.reason.startswith("The freeze 'Quiet time' applies until 2026-06-04 10:00 UTC.")
+    assert release.next_try_at == DUE + timedelta(minutes=5), "whoever lifts it meanwhile need not see that it waits"
+    nearly = DUE + timedelta(hours=3) - timedelta(minutes=1)
+    assert begin_due(release.pk, now=nearly) is False
+    release.refresh_from_db()
     assert release.next_try_at == DUE + timedelta(hours=3)
     assert begin_due(release.pk, now=DUE + timedelta(hours=3)) is True
 
