@@ -35,7 +35,7 @@ WORDS = {
     "length": ("a duration", durations.CURE),
     "plain-length": ("a duration", durations.CURE),
     "moment": ("a duration or a moment", "Write it like 2h, or like 2026-01-08T09:00:00+01:00."),
-    "local-moment": ("a date and time without an offset, of the years 1900 to 8999", "Write it like 2026-01-08T09:00."),
+    "local-moment": ("a date and time without an offset", "Write it like 2026-01-08T09:00."),
     "day": ("a date", "Write it like 2026-01-08."),
     "zone": ("a time zone", "Write it like Europe/Berlin."),
     "offset": ("an offset", offsets.CURE),
@@ -57,10 +57,7 @@ def is_moment(text: str) -> bool:
 
 
 def _is_local(text: str) -> bool:
-    if not _parses(datetime.fromisoformat, text):
-        return False
-    moment = datetime.fromisoformat(text)
-    return moment.tzinfo is None and 1900 <= moment.year < 9000
+    return _parses(datetime.fromisoformat, text) and datetime.fromisoformat(text).tzinfo is None
 
 
 def calendar_faults(text: str) -> list[Fault]:
