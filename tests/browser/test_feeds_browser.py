@@ -26,6 +26,7 @@ def test_a_feed_is_made_copied_opened_and_revoked(
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     sign_in(page, live_server, "manager")
     page.locator("details.menu > summary").last.click()
+    page.get_by_role("link", name="Settings").click()
     page.get_by_role("link", name="Calendar feeds").click()
     page.get_by_label("What it shows").select_option("mine")
     page.get_by_label("Name", exact=True).fill("The calendar of a person with a very long name " * 3)
