@@ -21,6 +21,7 @@ _GLANCE = f"""
            {STAMP}
       FROM releases_release r WHERE r.id = %(release)s"""  # noqa: S608 - our own text alone""
 _HOLD = _GLANCE + " FOR NO KEY UPDATE OF r"
+_HOLD_NOW = _HOLD + " SKIP LOCKED"
 
 
 class Glance(NamedTuple):
@@ -44,6 +45,21 @@ class Glance(NamedTuple):
         return self.revision, self.newest_revision, self.newest_activity
 
 
-def glance(release_id: int, *, now: datetime, hold: bool = False) -> Glance:
-    """Return what there is to see of a release; with `hold` its row stays locked until the transaction ends."""
-    return Glance(*rows.fetch(_HOLD if hold else _GLANCE, {"release": release_id, "now": now})[0])
+def glance(release_id: int, *, now: datetime) -> Glance:
+    """Return what there is to see of a release."""
+    return _ask(_GLANCE, release_id, now)[0]
+
+
+def hold(release_id: int, *, now: datetime) -> Glance:
+    """The same, and the release's row stays locked until the transaction ends.
+
+    Whoever has to wait for the row looks once more when it is theirs: much may have happened meanwhile.
+    """
+    if at_once := _ask(_HOLD_NOW, release_id, now):
+        return at_once[0]
+    _ask(_HOLD, release_id, now)
+    return glance(release_id, now=now)
+
+
+def _ask(statement: str, release_id: int, now: datetime) -> list[Glance]:
+    return [Glance(*row) for row in rows.fetch(statement, {"release": release_id, "now": now})]

@@ -21,7 +21,7 @@ from releases.models import Release, ReleaseGroup
 from releases.services import break_glass as breaking
 from releases.services import gates
 from releases.services.given import document_faults
-from releases.services.glancing import Glance, glance
+from releases.services.glancing import Glance, hold
 from releases.touched import touched
 from releases.trees import Expansion, expansion_of
 
@@ -128,7 +128,8 @@ def begin_release(
         if expansion is None or preview.resolved.faults:
             raise InvalidInput(preview.resolved.faults)
         whats = _touched(locked, preview, now)
-        found = gates.standing(locked, expanded=preview.expanded, inputs=preview.resolved.inputs, now=now, whats=whats)
+        inputs = preview.resolved.inputs
+        found = gates.standing(locked, expanded=preview.expanded, inputs=inputs, now=now, whats=whats, seen=seen)
         stops = [finding for finding in found if finding.stops]
         if break_glass is not None:
             breaking.break_glass(actor, locked, stops, reason=break_glass, now=now)
@@ -172,7 +173,7 @@ def _lock(release: Release, now: datetime) -> tuple[Release, Glance]:
     Every edit of a plan counts, so one with the same count is read no second time. Raises Conflict if it has started
     already, or was called off.
     """
-    seen = glance(release.pk, now=now, hold=True)
+    seen = hold(release.pk, now=now)
     if seen.started_at is not None or seen.state not in ("draft", "scheduled"):
         message = f"The release is {seen.state.replace('_', ' ')}; only a draft or scheduled one starts."
         raise Conflict(message, code="not_startable")
