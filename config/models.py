@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 
@@ -67,10 +68,14 @@ class ApiToken(models.Model):
 
 
 class Preference(models.Model):
-    """What a person has chosen for themselves. An empty `zone` is that of the browser they happen to use."""
+    """What a person has chosen for themselves. An empty `zone` is that of the browser they happen to use.
+
+    `unmailed` are the kinds of notices which they read on the pages only.
+    """
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="preference")
     zone = models.CharField(max_length=60, blank=True, default="")
+    unmailed = ArrayField(models.CharField(max_length=20), default=list, blank=True)
 
     class Meta:
         default_permissions = ()

@@ -14,6 +14,15 @@ from config.errors import Fault, InvalidInput
 from config.models import Preference
 from config.trail import record
 
+#: The kinds of notices that people get, each with when.
+NOTICES = {
+    "asked": "something waits for me",
+    "held": "a failure waits for my decision",
+    "overdue": "what waits for me is overdue",
+    "mentioned": "somebody mentions me in a comment",
+    "stopped": "something stops a release I own from starting",
+}
+
 
 @cache
 def known_zones() -> frozenset[str]:
@@ -28,13 +37,22 @@ def preference_of(user: User) -> Preference:
 
 @transaction.atomic
 def save_preference(user: User, changes: dict[str, Any], *, now: datetime) -> Preference:
-    """Store what a person has chosen (`zone`: a zone, or empty for the browser's) and return all of it.
+    """Store what a person has chosen and return all of it.
 
-    Raises InvalidInput for a zone that does not exist.
+    `zone` is a zone, or empty for the browser's; `unmailed` are kinds of NOTICES. Raises InvalidInput for others.
     """
+    faults = [
+        Fault("unmailed", f"There is no kind of notice '{kind[:60]}'.", f"Use {', '.join(NOTICES)}.")
+        for kind in changes.get("unmailed", ())
+        if kind not in NOTICES
+    ]
     zone = changes.get("zone", "")
     if zone and zone not in known_zones():
-        raise InvalidInput([Fault("zone", f"There is no time zone '{zone[:60]}'.", "Write it like Europe/Berlin.")])
+        faults.append(Fault("zone", f"There is no time zone '{zone[:60]}'.", "Write it like Europe/Berlin."))
+    if faults:
+        raise InvalidInput(faults)
+    if "unmailed" in changes:
+        changes = {**changes, "unmailed": [kind for kind in NOTICES if kind in changes["unmailed"]]}
     chosen, _ = Preference.objects.select_for_update().get_or_create(user=user)
     before = {name: getattr(chosen, name) for name in changes}
     if before != changes:

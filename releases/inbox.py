@@ -27,8 +27,11 @@ from releases.models import ActivityRun, Release, ReleaseRole, SignOff, TaskRun
 from releases.reading.due import is_overdue
 
 UNDER_WAY = ("running", "paused")
+ASKING = ("waiting", "on_hold")
 MOST = 100
 Names = set[tuple[str, str]]
+_WAITING = Q(state="on_hold") | Q(state="waiting", kind="manual")
+_OPEN_TASKS = Prefetch("tasks", TaskRun.objects.filter(done_at=None), to_attr="open_tasks")
 
 
 @dataclass(slots=True)
@@ -85,16 +88,45 @@ def _due(run: ActivityRun, held: Names) -> datetime | None:
     return min((at for at in (run.due_at, run.phase.due_at, *tasks) if at is not None), default=None)
 
 
+def asking(run_id: int) -> ActivityRun | None:
+    """Return an activity that asks people something now, with all that `people_asked` reads; else None."""
+    runs = ActivityRun.objects.filter(_WAITING, pk=run_id, release__state__in=UNDER_WAY)
+    everybodys = Prefetch("sign_offs", SignOff.objects.filter(void_at=None), to_attr="all_sign_offs")
+    return runs.select_related("release", "phase").prefetch_related(_OPEN_TASKS, everybodys, "evidence").first()
+
+
+def people_asked(run: ActivityRun) -> list[tuple[User, datetime | None]]:
+    """Return everybody whom an activity (see `asking`) waits for, each with when it is due for them. Three queries."""
+    rules = (run.work.get("approval") or {}).get("rules") or []
+    names = [*run.phase.owners, *(name for rule in rules for name in people.rule_names(rule))]
+    names += [name for task in run.open_tasks for name in task.groups]  # type: ignore[attr-defined]
+    roles = list(ReleaseRole.objects.filter(release=run.release_id).values_list("user_id", "role"))
+    found: list[tuple[User, datetime | None]] = []
+    for user in assignees.people(run.release_id, names).prefetch_related("groups").order_by("pk"):
+        held: Names = {("user", user.get_username()), *(("group", group.name) for group in user.groups.all())}
+        held |= {("role", role) for user_id, role in roles if user_id == user.pk}
+        signed = run.all_sign_offs  # type: ignore[attr-defined]
+        run.own_sign_offs = [sign for sign in signed if sign.user_id == user.pk]  # type: ignore[attr-defined]
+        if _asks(user, run, held):
+            found.append((user, _due(run, held)))
+    return found
+
+
+def due_moments(run: ActivityRun) -> list[datetime]:
+    """Return when an activity (see `asking`), its phase and its open tasks are due."""
+    tasks = [task.due_at for task in run.open_tasks]  # type: ignore[attr-defined]
+    return [at for at in (run.due_at, run.phase.due_at, *tasks) if at is not None]
+
+
 def _runs(user: User) -> QuerySet[ActivityRun]:
-    waiting = Q(state="on_hold") | Q(state="waiting", kind="manual")
     tasks = TaskRun.objects.filter(activity_run=OuterRef("pk"), attempt=OuterRef("attempt"), done_at=None)
     first_task = Subquery(tasks.order_by("due_at").values("due_at")[:1])
     return (
         ActivityRun.objects.alias(asked=searchable("work"), first_due_at=Least("due_at", "phase__due_at", first_task))
-        .filter(waiting, release__state__in=UNDER_WAY, release__in=policy.visible_releases(user))
+        .filter(_WAITING, release__state__in=UNDER_WAY, release__in=policy.visible_releases(user))
         .select_related("release", "phase")
         .prefetch_related(
-            Prefetch("tasks", TaskRun.objects.filter(done_at=None), to_attr="open_tasks"),
+            _OPEN_TASKS,
             Prefetch("sign_offs", SignOff.objects.filter(user=user, void_at=None), to_attr="own_sign_offs"),
             "evidence",
         )

@@ -1,4 +1,5 @@
-"""What people are told by e-mail, without having asked for it: that something new stands in the way of their release.
+"""What people are told by mail, without having asked for it: that something waits for them, is on hold or overdue, that
+somebody mentioned them, and that something new stands in the way of their release.
 
 A mail that cannot be sent is written to the log and hurts nothing; what would have been told stands on the release's
 page. While the mail server cannot be reached at all, every look at the release tries again (see `services.checking`).
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from smtplib import SMTPException
 from typing import Any
 
@@ -16,15 +17,20 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
+from django.db import transaction
 from django.db.models import Q
 from django.urls import reverse
 
 from releases import assignees
-from releases.models import Release
+from releases.models import Notice, Release
 from releases.services.checking import note_told
+from releases.services.noticing import notices_of
 from releases.trees import trees_of
 
 log = logging.getLogger(__name__)
+
+#: How long until a mail that could not be sent is tried again, and until it is given up.
+AGAIN, GIVE_UP = timedelta(minutes=5), timedelta(days=1)
 
 
 def announce(release_id: int, until: datetime) -> int:
@@ -42,6 +48,44 @@ def announce(release_id: int, until: datetime) -> int:
     if sent is not None:
         note_told(release_id, until)
     return sent or 0
+
+
+def mail_notices(user_id: int, *, now: datetime) -> int:
+    """Send one mail about everything a person was told and not mailed yet; return how many notices it holds.
+
+    While the mail server cannot be reached they are kept, and tried again every five minutes for a day.
+    """
+    with transaction.atomic():
+        waiting = Notice.objects.filter(user=user_id, mail_at__isnull=False)
+        found = list(waiting.select_for_update(skip_locked=True, no_key=True, of=("self",)).order_by("id"))
+        Notice.objects.filter(pk__in=[one.pk for one in found]).update(mail_at=now + AGAIN)
+    rows = {one.pk for one in found}
+    user = User.objects.filter(pk=user_id, is_active=True).exclude(email="").first()
+    notices = list(notices_of(user).filter(pk__in=rows, read_at=None).order_by("id")) if user is not None else []
+    fresh = [one for one in notices if now - one.at < GIVE_UP]
+    if user is not None and fresh:
+        subject, body = words_of_notices(fresh)
+        if _send([EmailMessage(subject, body, to=[user.email])]) is None:
+            return 0
+    Notice.objects.filter(pk__in=rows).update(mail_at=None)
+    return len(fresh)
+
+
+def words_of_notices(notices: Sequence[Notice]) -> tuple[str, str]:
+    """Return the subject and the text of a mail about what somebody was told."""
+    first, more = notices[0], len(notices) - 1
+    subject = f"{first}: {first.activity_run.release}" + (f", and {more} more" if more else "")
+    lines = [line for one in notices for line in (f"{one}", f"{one.activity_run.release}", _address_of(one), "")]
+    about = "Which mails you get is up to you: " + _address("settings:settings")
+    return " ".join(subject.split()), "\n".join([*lines, about, ""])
+
+
+def _address_of(notice: Notice) -> str:
+    return _address("releases:activity", notice.activity_run.release_id, notice.activity_run_id)
+
+
+def _address(name: str, *args: object) -> str:
+    return str(settings.PILOTHOUSE_URL).rstrip("/") + reverse(name, args=args)
 
 
 def _send(mails: Sequence[EmailMessage]) -> int | None:
@@ -74,7 +118,8 @@ def owners_of(release: Release) -> list[User]:
     if release.group is not None:
         names |= set(release.group.body.get("owners") or ())
     wanted = Q(pk__in=assignees.people(release.pk, names).values("pk")) | Q(pk=release.created_by_id)
-    return list(User.objects.filter(wanted, is_active=True).exclude(email="").order_by("username"))
+    told = User.objects.filter(wanted, is_active=True).exclude(email="")
+    return list(told.exclude(preference__unmailed__contains=["stopped"]).order_by("username"))
 
 
 def words_of(release: Release) -> tuple[str, str]:
@@ -89,7 +134,7 @@ def words_of(release: Release) -> tuple[str, str]:
         count = "1 thing stops it" if len(stops) == 1 else f"{len(stops)} things stop it"
         subject = f"{release}: {count}"
         lines = [f"{release} is planned to start{when}, and as things stand it cannot:", "", *_listed(stops)]
-    link = settings.PILOTHOUSE_URL.rstrip("/") + reverse("releases:show", args=[release.pk])
+    link = _address("releases:show", release.pk)
     about = "You get this because you own a part of it, or made it."
     return " ".join(subject.split()), "\n".join([*lines, "", link, "", about, ""])
 

@@ -62,6 +62,16 @@ def send_held(release_ids: Sequence[int]) -> None:
     _send([("releases.tasks.look_at_held", (release_id,), {}) for release_id in release_ids])
 
 
+def send_tellings(run_ids: Sequence[int]) -> None:
+    """Have workers tell people that these activity runs wait for them."""
+    _send([("releases.tasks.tell", (run_id,), {}) for run_id in run_ids])
+
+
+def send_mails(user_ids: Sequence[int]) -> None:
+    """Have workers mail these people what they have not been mailed yet."""
+    _send([("releases.tasks.mail", (user_id,), {}) for user_id in user_ids])
+
+
 def send_checks(release_ids: Sequence[int]) -> None:
     """Have workers look at what would stop these releases."""
     _send([("releases.tasks.check", (release_id,), {}) for release_id in release_ids])

@@ -8,7 +8,7 @@ from django.utils import timezone
 from releases import bookings, notifications
 from releases.execution import attempts, holding
 from releases.execution import tick as ticking
-from releases.services import checking, housekeeping, trains, windows
+from releases.services import checking, housekeeping, noticing, trains, windows
 from releases.services import due as due_releases
 
 
@@ -46,6 +46,18 @@ def begin(*release_ids: int) -> None:
 def look_at_held(release_id: int) -> None:
     """Look again at what is kept from opening in a release."""
     holding.look_at_held(release_id, now=timezone.now())
+
+
+@shared_task
+def tell(run_id: int) -> None:
+    """Tell the people whom an activity waits for."""
+    noticing.tell_waiting(run_id, now=timezone.now())
+
+
+@shared_task
+def mail(user_id: int) -> None:
+    """Mail a person what they have not been mailed yet."""
+    notifications.mail_notices(user_id, now=timezone.now())
 
 
 @shared_task

@@ -18,11 +18,14 @@ from config.rest.views import View
 
 
 class PreferenceOut(serializers.ModelSerializer[Preference]):
-    """What you have chosen for yourself. An empty `zone` is that of the browser you happen to use."""
+    """What you have chosen for yourself. An empty `zone` is that of the browser you happen to use.
+
+    Notices of the kinds in `unmailed` are not sent to you by mail.
+    """
 
     class Meta:
         model = Preference
-        fields = ("zone",)
+        fields = ("zone", "unmailed")
         read_only_fields = fields
 
 
@@ -30,6 +33,7 @@ class PreferenceIn(Input):
     """What is to change."""
 
     zone = serializers.CharField(max_length=60, allow_blank=True, required=False)
+    unmailed = serializers.ListField(child=serializers.CharField(max_length=60), max_length=20, required=False)
 
 
 class Preferences(View):

@@ -99,7 +99,7 @@ def _escalate(locked: Locked, run: Run, row: ActivityRun) -> None:
     group = str(approval["escalate_to"])
     rules = [{**rule, "or": [*rule.get("or", []), group]} for rule in approval["rules"]]
     work = {**row.work, "approval": {**approval, "rules": rules, "escalated": True}}
-    locked.change(run, work=work, next_look_at=row.deadline_at)
+    locked.change(run, work=work, next_look_at=row.deadline_at, tell_at=locked.now)
     locked.event(run, "sign_off.escalated", after={"to": group})
     take_part(locked.id, [group])
 

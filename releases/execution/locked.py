@@ -168,6 +168,8 @@ class Locked:
                 columns.setdefault("next_look_at", None)
         elif run.state in SETTLED:
             columns["finished_at"] = None
+        elif to == "on_hold" or (to == "waiting" and run.node.kind == "manual"):
+            columns["tell_at"] = self.now
         if run.held and to != "pending":
             run.held = False
             columns.update(held_until=None, held_by=None)

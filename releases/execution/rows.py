@@ -49,6 +49,7 @@ COLUMNS = {
     "due_at": "timestamptz",
     "held_until": "timestamptz",
     "held_by": "jsonb",
+    "tell_at": "timestamptz",
     "opened_at": "timestamptz",
     "started_at": "timestamptz",
     "finished_at": "timestamptz",

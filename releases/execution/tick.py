@@ -3,8 +3,8 @@
 1. Claim the activity runs whose `next_look_at` has come, a batch at a time, skipping what another tick holds; their
    next look is put off, so that the tick after this one leaves them alone.
 2. Send a message about each: start what is queued, look at what runs, do what the moment of a waiting one brings.
-3. The same for attempts that are to be cancelled, for runs that were kept from opening until now, and, unless messages
-   wait in line as it is, for scheduled releases whose start has come.
+3. The same for attempts that are to be cancelled, for runs that were kept from opening until now, for people who are to
+   be told something, and, unless messages wait in line as it is, for scheduled releases whose start has come.
 4. A few at a time, and only while the workers keep up, for what can wait: groups and freezes to be planned further
    ahead, releases that deserve a look before their start.
 
@@ -58,6 +58,8 @@ _SCANS: tuple[tuple[str, str], ...] = (
     (_CANCEL, "send_cancels"),
     (_moment("phaserun", "held_until", of="release_id"), "send_held"),
     (_moment("activityrun", "held_until", of="release_id"), "send_held"),
+    (_moment("activityrun", "tell_at"), "send_tellings"),
+    (_moment("notice", "mail_at", of="user_id"), "send_mails"),
 )
 _LATER: tuple[tuple[str, str], ...] = (
     (_moment("releasegroup", "next_plan_at"), "send_plans"),

@@ -16,6 +16,7 @@ from releases.models.calendars import (
     Holiday,
     HolidayCalendar,
 )
+from releases.models.notices import Notice
 from releases.models.people import Artifact, Comment, Evidence, SignOff, TaskRun
 from releases.models.release import (
     Participant,
@@ -41,6 +42,7 @@ __all__ = [
     "FreezeWindow",
     "Holiday",
     "HolidayCalendar",
+    "Notice",
     "Participant",
     "PhaseRun",
     "Release",

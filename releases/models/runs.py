@@ -96,6 +96,7 @@ class ActivityRun(models.Model):
     due_at = models.DateTimeField(null=True, help_text="When it should be over; never changes its state.")
     held_until = models.DateTimeField(null=True, help_text="When it may open, as last looked at.")
     held_by = models.JSONField(null=True, help_text="What keeps it from opening until then.")
+    tell_at = models.DateTimeField(null=True, help_text="When those it waits for are told.")
     opened_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -112,6 +113,7 @@ class ActivityRun(models.Model):
         indexes = [
             models.Index(fields=["next_look_at"], name="activity_look", condition=Q(next_look_at__isnull=False)),
             models.Index(fields=["held_until"], name="activity_run_held", condition=Q(held_until__isnull=False)),
+            models.Index(fields=["tell_at"], name="activity_run_tell", condition=Q(tell_at__isnull=False)),
             models.Index(fields=["parent"], name="activity_run_item", condition=Q(parent__isnull=False)),
         ]
 

@@ -19,6 +19,7 @@ from releases.execution import people
 from releases.execution.locked import lock_release
 from releases.models import ActivityRun, Comment, Evidence, TaskRun
 from releases.services.given import mapping_faults, require, text_faults
+from releases.services.noticing import tell_mentioned
 
 MOST_EVIDENCE = 20 * 1024 * 1024
 
@@ -103,7 +104,7 @@ def send_signal(actor: Actor, run: ActivityRun, payload: Mapping[str, Any], *, n
 
 
 def add_comment(actor: Actor, run: ActivityRun, body: str, *, now: datetime) -> Comment:
-    """Add a remark; for everybody who sees the release. Raises NotFound for those who do not."""
+    """Add a remark, and tell those it mentions; for everybody who sees the release, NotFound for those who do not."""
     policy.require_see(actor, run.release_id)
     require([] if body.strip() else [Fault("body", "A comment needs some text.")], text_faults("body", body))
     author = actor if isinstance(actor, User) else None
@@ -112,6 +113,7 @@ def add_comment(actor: Actor, run: ActivityRun, body: str, *, now: datetime) -> 
             activity_run=run, author=author, author_name=actor_name(actor), body=body.strip(), at=now
         )
         record(actor, "activity.commented", run, after={"comment": comment.pk}, release_id=run.release_id, now=now)
+        tell_mentioned(comment, now=now)
     return comment
 
 
