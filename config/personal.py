@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from config.errors import Fault, InvalidInput
 from config.models import ApiToken
 from config.pages import once, page, person
-from config.preferences import known_zones, preference_of, save_preference
+from config.preferences import NOTICES, known_zones, preference_of, save_preference
 from config.tokens import SCOPES, create_token, revoke_token
 
 _SCOPES = {"read": "Read everything I may see", "write": "Read, and do everything I may do"}
@@ -25,16 +25,23 @@ _SCOPES = {"read": "Read everything I may see", "write": "Read, and do everythin
 @require_http_methods(["GET", "HEAD", "POST"])
 def settings(request: HttpRequest) -> HttpResponse:
     """Show what one has chosen for oneself; posted to, store it."""
-    context: dict[str, Any] = {"tab": "settings", "zones": sorted(known_zones()), "now": timezone.now()}
+    context: dict[str, Any] = {
+        "tab": "settings",
+        "zones": sorted(known_zones()),
+        "notices": NOTICES.items(),
+        "now": timezone.now(),
+    }
     if request.method != "POST":
         return render(request, "config/settings.html", {**context, "chosen": preference_of(person(request))})
-    zone = request.POST.get("zone", "").strip()
+    mailed = request.POST.getlist("mailed")
+    chosen: dict[str, Any] = {
+        "zone": request.POST.get("zone", "").strip(),
+        "unmailed": [kind for kind in NOTICES if kind not in mailed],
+    }
     try:
-        save_preference(person(request), {"zone": zone}, now=timezone.now())
+        save_preference(person(request), chosen, now=timezone.now())
     except InvalidInput as error:
-        return render(
-            request, "config/settings.html", {**context, "chosen": {"zone": zone}, **_wrong(error)}, status=400
-        )
+        return render(request, "config/settings.html", {**context, "chosen": chosen, **_wrong(error)}, status=400)
     return redirect(reverse("settings:settings") + "?saved=yes")
 
 

@@ -6,7 +6,19 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from config.views import SignIn
-from releases.views import acting, activity, files, freezes, groups, listing, moving, planning, release, starting
+from releases.views import (
+    acting,
+    activity,
+    files,
+    freezes,
+    groups,
+    listing,
+    moving,
+    notices,
+    planning,
+    release,
+    starting,
+)
 
 releases = (
     [
@@ -47,10 +59,20 @@ freeze_pages = (
     "freezes",
 )
 
+notice_pages = (
+    [
+        path("notices/", notices.show_list, name="list"),
+        path("notices/read/", notices.read_all, name="read-all"),
+        path("notices/<int:pk>/", notices.follow, name="follow"),
+    ],
+    "notices",
+)
+
 urlpatterns = [
     path("sign-in/", SignIn.as_view(), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
     path("", include(releases)),
     path("", include(group_pages)),
     path("", include(freeze_pages)),
+    path("", include(notice_pages)),
 ]

@@ -12,6 +12,7 @@ from releases.api.freezes import Freezes, StopTheLine
 from releases.api.groups import ReleaseGroups
 from releases.api.holidays import HolidayCalendars
 from releases.api.me import Me
+from releases.api.notices import Notices
 from releases.api.phases import PhaseRuns
 from releases.api.releases import Releases
 
@@ -27,6 +28,7 @@ def routes(router: Router) -> None:
     router.register("releases", Releases, basename="release")
     router.register("phase-runs", PhaseRuns, basename="phase-run")
     router.register("activity-runs", ActivityRuns, basename="activity-run")
+    router.register("notices", Notices, basename="notice")
     router.register("events", Events, basename="event")
     router.single("conflicts", Conflicts)
     router.single("free-slot", FreeSlot)

@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from config.models import Event
 from releases import assignees, prose
 from releases.cadence import Bend
+from releases.models import Notice
 
 register = template.Library()
 
@@ -82,6 +83,12 @@ def icon(name: str) -> SafeString:
     return format_html(
         '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("pilothouse/icons.svg"), name
     )
+
+
+@register.simple_tag(takes_context=True)
+def unread(context: dict[str, Any]) -> int:
+    """Return how many notices the reader has not read. One query."""
+    return Notice.objects.filter(user=context["request"].user.pk, read_at=None).count()
 
 
 @register.filter

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 #: Says the same to everybody, even without signing in.
 PUBLIC = {"schema/", "docs/"}
 #: Says nothing but what is the caller's own.
-OWN = {"me/", "preferences/"}
+OWN = {"me/", "preferences/", "notices/read/"}
 #: What a stranger is told where there is no single thing to be hidden: (method, address) -> status.
 REFUSED = {
     ("post", "apply/"): 403,

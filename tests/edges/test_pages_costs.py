@@ -60,7 +60,7 @@ def test_the_list_costs_the_same_for_one_release_and_for_thirty(
         engine.script["check"] = [failed()]
         start(process, manager)
     assert [queries(reader, "/") for reader in readers] == few
-    with django_assert_max_num_queries(17):
+    with django_assert_max_num_queries(18):
         readers[1].open("/")
 
 
