@@ -14,6 +14,7 @@ from releases.touched import Given, Resources, Values, inputs_of, inside, resour
 from releases.tree import Node, Tree
 
 _NOTHING: Mapping[Any, Any] = {}
+_TOUCHED = frozenset({"resources", "services", "environments"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Subject:
     """What a scope can name of a release or an activity: ids, `group` empty for an ad hoc release.
 
     `resources` are all it touches, services, environments and those of unknown type alike. `called` are the processes
-    that were called as subprocesses around an activity.
+    that were called as subprocesses around an activity. `is_partial`: some of what it touches cannot be told.
     """
 
     group: str
@@ -31,10 +32,14 @@ class Subject:
     environments: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()
     called: frozenset[str] = frozenset()
+    is_partial: bool = False
 
 
 def in_scope(scope: Mapping[str, Any], subject: Subject) -> bool:
-    """Whether a freeze's `scope` holds the subject. Keys without ids say nothing; saying nothing holds nothing."""
+    """Whether a freeze's `scope` holds the subject. Keys without ids say nothing; saying nothing holds nothing.
+
+    Where it cannot be told what the subject touches, any resource may be among it.
+    """
     if scope.get("everything"):
         return True
     own: dict[str, frozenset[str]] = {
@@ -46,7 +51,7 @@ def in_scope(scope: Mapping[str, Any], subject: Subject) -> bool:
         "tags": subject.tags,
     }
     named = {key: frozenset(scope[key]) for key in own if scope.get(key)}
-    return bool(named) and all(ids & own[key] for key, ids in named.items())
+    return bool(named) and all(ids & own[key] or (subject.is_partial and key in _TOUCHED) for key, ids in named.items())
 
 
 def subject_of_release(
@@ -56,7 +61,7 @@ def subject_of_release(
 
     `root` is node 0 of the snapshot (of an expansion, before the start), `inputs` the resolved inputs of the process,
     `kinds` the type (service, environment) of every resource by id, `known` further names that expressions may use
-    (`release`, `now`). A resource whose expression cannot be evaluated yet is left out.
+    (`release`, `now`). A resource whose expression cannot be evaluated is left out, and the subject partial.
     """
     subject = Subject(group, root["spec"].get("process") or root["id"], tags=frozenset(root["tags"]))
     return _touching(subject, resources_of(root, inputs, known).sorted_by(kinds))
@@ -79,10 +84,10 @@ def subject_of_activity(
     3. Tags of the activity and of everything around it are added to the release's.
 
     `inputs` are resolved inputs by node, node 0 being the process; those of a node that has not opened yet are
-    worked out from `given` (by path, as a release pins them) and `with` as far as possible.
+    worked out from `given` (by path, as a release pins them) and `with` as far as possible, the rest left out.
     """
     other = release.resources - release.services - release.environments
-    touched = Resources(release.services, release.environments, other)
+    touched = Resources(release.services, release.environments, other, release.is_partial)
     outer = inside(tree.nodes[0].doc, inputs.get(0, _NOTHING), _NOTHING, known)
     way = _down_to(tree, ordinal)
     for node in way:
@@ -90,7 +95,8 @@ def subject_of_activity(
         found = resources_of(node.doc, own, known)
         said = found.other if node.ordinal != ordinal else frozenset()
         narrowed = found.service or touched.service, found.environment or touched.environment
-        touched = Resources(*narrowed, touched.other | said).sorted_by(kinds)
+        is_partial = touched.is_partial or (node.ordinal != ordinal and found.is_partial)
+        touched = Resources(*narrowed, touched.other | said, is_partial).sorted_by(kinds)
         outer = inside(node.doc, own, outer, known)
     return replace(
         _touching(release, touched),
@@ -100,7 +106,13 @@ def subject_of_activity(
 
 
 def _touching(subject: Subject, touched: Resources) -> Subject:
-    return replace(subject, resources=touched.all, services=touched.service, environments=touched.environment)
+    return replace(
+        subject,
+        resources=touched.all,
+        services=touched.service,
+        environments=touched.environment,
+        is_partial=touched.is_partial,
+    )
 
 
 def _down_to(tree: Tree, ordinal: int) -> list[Node]:

@@ -25,15 +25,20 @@ Given = Mapping[str, Sequence[Sequence[Any]]]
 MOST_WAYS = 200
 LONGEST = 200
 KINDS = ("service", "environment")
+_UNREADABLE = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Ids of resources: services, environments, and those whose type is not known here."""
+    """Ids of resources: services, environments, and those whose type is not known here.
+
+    `is_partial`: some of what the process says could not be read.
+    """
 
     service: frozenset[str] = frozenset()
     environment: frozenset[str] = frozenset()
     other: frozenset[str] = frozenset()
+    is_partial: bool = False
 
     @property
     def all(self) -> frozenset[str]:
@@ -43,7 +48,8 @@ class Resources:
     def sorted_by(self, kinds: Mapping[str, str]) -> Resources:
         """Return the same with the `other` ones put where `kinds`, the type of every resource by id, says."""
         service, environment = (frozenset(one for one in self.other if kinds.get(one) == kind) for kind in KINDS)
-        return Resources(self.service | service, self.environment | environment, self.other - service - environment)
+        other = self.other - service - environment
+        return Resources(self.service | service, self.environment | environment, other, self.is_partial)
 
 
 def resources_of(node: Node, inputs: Values, around: Values) -> Resources:
@@ -54,7 +60,9 @@ def resources_of(node: Node, inputs: Values, around: Values) -> Resources:
     service, environment = (_ids_in(node["inputs"], inputs, kind) for kind in KINDS)
     written = node["spec"].get("resources")
     context = {**around, "inputs": typed_inputs.typed(node["inputs"], inputs)} if written else {}
-    return Resources(service, environment, frozenset(_names(written or (), context)))
+    read = [_read(one, context, otherwise=_UNREADABLE) for one in written or ()]
+    other = frozenset(text for one in read for text in _texts(one))
+    return Resources(service, environment, other, is_partial=any(one is _UNREADABLE for one in read))
 
 
 def inputs_of(node: Node, outer: Values, given: Given) -> dict[str, Any]:
@@ -164,8 +172,8 @@ def _texts(value: Any) -> Iterator[str]:
             yield text
 
 
-def _read(value: Any, context: Values) -> Any:
+def _read(value: Any, context: Values, *, otherwise: Any = None) -> Any:
     try:
         return expressions.evaluate(value, context)
     except ExpressionFailed:
-        return None
+        return otherwise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from config.errors import Conflict, Fault, InvalidInput
@@ -14,7 +15,7 @@ from releases import engine
 from releases.execution.advance import advance
 from releases.execution.freezing import require_thawed
 from releases.execution.locked import Locked, Run, lock_release
-from releases.execution.opening import open_run
+from releases.execution.opening import inputs_to_open_with, open_run
 from releases.execution.planting import plant_below
 from releases.execution.rewinding import put_back
 from releases.execution.snapshots import snapshot_of
@@ -42,9 +43,9 @@ def retry(
         run = _held(locked, run_id)
         changed = _changed(run, inputs)
         before = ActivityRun.objects.values_list("changed_inputs", flat=True).get(pk=run.id)
-        locked.changed_inputs[run.key] = {**before, **changed}
         _expect_to_go_on(locked, run)
-        require_thawed(locked, run)
+        require_thawed(locked, run, partial(inputs_to_open_with, locked, run))
+        locked.changed_inputs[run.key] = {**before, **changed}
         if run.node.is_container:
             put_back(locked, _inside(locked, run.key))
         locked.move(run, "queued", verb="activity.retried", reason=reason, error="")

@@ -3,7 +3,7 @@
 How an activity opens:
 
 1. Its `when` is evaluated, once: false skips it. One that could not be evaluated is again if a person retries.
-2. Its inputs are resolved, narrowest layer first, and checked; each keeps its source.
+2. Its inputs are resolved, narrowest layer first, and checked; each keeps its source. With them, freezes are asked.
 3. What is to be done is written down with its expressions filled in: a worker or a person does just that.
 4. It goes to where its kind begins. Whatever cannot be evaluated fails it, as an attempt would.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from config.errors import ExpressionFailed, InvalidInput
@@ -39,7 +40,7 @@ def open_run(locked: Locked, run: Run) -> None:
         if not run.opened and not _condition(locked, run):
             locked.move(run, "skipped", reason="its condition is false")
             return
-        if run.state == "pending" and keep(locked, run):
+        if run.state == "pending" and keep(locked, run, partial(inputs_to_open_with, locked, run)):
             return
         _OPENERS[run.node.kind](locked, run)
     except ExpressionFailed as error:
@@ -91,6 +92,11 @@ def resolve_inputs(locked: Locked, run: Run, changed: Mapping[str, Any]) -> tupl
         raise InvalidInput(faults)
     values = {name: entry["value"] for name, entry in settled.items() if entry["value"] is not None}
     return values, {name: settled[name]["source"] for name in values}
+
+
+def inputs_to_open_with(locked: Locked, run: Run) -> dict[str, Any]:
+    """Return the inputs that an activity would open with now. Raises ExpressionFailed, or InvalidInput."""
+    return resolve_inputs(locked, run, locked.changed_inputs.get(run.key, {}))[0]
 
 
 def _opened(locked: Locked, run: Run) -> dict[str, Any]:

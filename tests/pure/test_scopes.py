@@ -53,6 +53,13 @@ def test_every_key_must_match_and_any_of_its_ids(scope: dict[str, Any], holds: b
     assert in_scope(scope, CART) is holds
 
 
+def test_where_it_cannot_be_told_what_is_touched_any_resource_may_be() -> None:
+    unsure = replace(CART, is_partial=True)
+    for key in ("resources", "services", "environments"):
+        assert in_scope({key: ["other"]}, unsure)
+    assert not in_scope({"tags": ["other"], "environments": ["other"]}, unsure)
+
+
 def test_an_ad_hoc_release_is_in_no_group() -> None:
     assert not in_scope({"groups": ["", "train"]}, replace(CART, group=""))
 
