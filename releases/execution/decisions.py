@@ -43,9 +43,9 @@ def retry(
         run = _held(locked, run_id)
         changed = _changed(run, inputs)
         before = ActivityRun.objects.values_list("changed_inputs", flat=True).get(pk=run.id)
+        locked.changed_inputs[run.key] = {**before, **changed}
         _expect_to_go_on(locked, run)
         require_thawed(locked, run, partial(inputs_to_open_with, locked, run))
-        locked.changed_inputs[run.key] = {**before, **changed}
         if run.node.is_container:
             put_back(locked, _inside(locked, run.key))
         locked.move(run, "queued", verb="activity.retried", reason=reason, error="")

@@ -3,7 +3,8 @@
 1. Only leaves are kept, judged by the inputs they would open with; what holds them opens and waits with them. A
    release that broke the glass is kept only by what began after that.
 2. A freeze that drains lets a release go on that ran before it began; one that holds does not.
-3. A person's retry is refused while a freeze applies; tries that follow by themselves belong to what already runs.
+3. A person's retry is refused while a freeze applies to it with what it changes; tries that follow by themselves
+   belong to what already runs.
 """
 
 from __future__ import annotations
