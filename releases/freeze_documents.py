@@ -18,6 +18,7 @@ from processes.models import Process, Resource
 from processes.schema_words import did_you_mean
 from processes.services.saving import require_version
 from releases.models import Freeze, Release, ReleaseGroup
+from releases.services.exempting import void_exceptions
 from releases.services.waking import look_ahead, wake
 from releases.services.windows import plan_windows
 
@@ -47,6 +48,8 @@ def save_freeze(
     freeze.version += 1
     freeze.save()
     plan_windows(freeze, now=now)
+    if before is not None and _means(before) != _means(after):
+        void_exceptions(actor, freeze, now=now)
     verb = "freeze.changed" if found else "freeze.created"
     record(actor, verb, freeze, before=before, after=after, reason=reason, now=now)
     if found:
@@ -74,6 +77,11 @@ def delete_freeze(actor: Actor, freeze: Freeze, *, now: datetime) -> None:
     record(actor, "freeze.deleted", freeze, before=export_freeze(freeze), now=now)
     freeze.delete()
     wake(now=now)
+
+
+def _means(document: Document) -> bytes:
+    """What a freeze stops and when: what exceptions from it are asked for."""
+    return canonical({key: document[key] for key in ("scope", "window")})
 
 
 def _take(freeze: Freeze, document: Document) -> None:

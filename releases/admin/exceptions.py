@@ -18,7 +18,7 @@ from releases.reading.freezes import debt_may, exception_may, visible_debts, vis
 from releases.services import exempting
 from releases.services.break_glass import sign_off_break_glass
 
-COLOURS = {"pending": "warning", "granted": "success", "refused": "danger", "withdrawn": "info"}
+COLOURS = {"pending": "warning", "granted": "success", "refused": "danger", "withdrawn": "info", "void": "info"}
 
 
 class DecidedAdmin(AskingAdmin, ReadOnlyAdmin):
@@ -48,9 +48,10 @@ class FreezeExceptionAdmin(DecidedAdmin):
     list_display = ("__str__", "shown_state", "asked_by_name", "asked_at", "expires_at", "decided_by_name")
     list_filter = ("state",)
     search_fields = ("freeze__slug", "freeze__name", "release__name", "group__name", "asked_by_name", "reason")
+    readonly_fields = ("void_reason",)
     fields = (
-        "freeze", "release", "group", "state", "reason", "expires_at", "asked_by_name", "asked_at", "decided_by_name",
-        "decided_at", "decision_reason",
+        "freeze", "release", "group", "state", "void_reason", "reason", "expires_at", "asked_by_name", "asked_at",
+        "decided_by_name", "decided_at", "decision_reason",
     )  # fmt: skip
     actions_detail = ("grant", "refuse", "withdraw")
     questions = {

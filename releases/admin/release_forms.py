@@ -10,6 +10,7 @@ from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextareaWidget
 
 from releases.findings import Finding
+from releases.services import exempting
 from releases.services.moving import ALL, FOLLOWING, THIS
 
 RELEASE, GROUP = "release", "group"
@@ -53,8 +54,11 @@ class AskForm(forms.Form):
         self.fields["target"].choices = [(RELEASE, "This release"), *groups]  # type: ignore[attr-defined]
 
 
-def expiry_of(findings: Iterable[Finding], planned_end_at: datetime | None) -> datetime | None:
-    """Until when an exception is needed: the freezes' end, or the release's if that is sooner or they have none."""
+def expiry_of(findings: Iterable[Finding], planned_end_at: datetime | None, *, now: datetime) -> datetime | None:
+    """Until when an exception is needed: the freezes' end, or the release's if that is sooner or they have none.
+
+    Never later than an exception may expire.
+    """
     ends = [one.until for one in findings if one.until is not None]
     known = [moment for moment in (max(ends, default=None), planned_end_at) if moment is not None]
-    return min(known, default=None)
+    return min([*known, now + exempting.LONGEST]) if known else None

@@ -141,7 +141,7 @@ class ReleaseTime(AskingAdmin, GuardedAdmin):
         group = release.group if release.group and _may_ask_for_group(request.user, release) else None
         typed = request.POST if request.method == "POST" else None
         first = findings[0].path if findings else ""
-        expiry = expiry_of(findings, release.planned_end_at)
+        expiry = expiry_of(findings, release.planned_end_at, now=now)
         form = AskForm(typed, initial={"freeze": first, "target": RELEASE, "expires_at": expiry})
         form.offer(findings, group=str(group) if group is not None else "")
         if typed is not None and form.is_valid():

@@ -1,4 +1,4 @@
-"""Exceptions from freezes: asked for, granted, refused, withdrawn."""
+"""Exceptions from freezes: asked for, granted, refused, withdrawn, void."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ STATES = FreezeException.State.values
 
 
 class ExceptionOut(serializers.ModelSerializer[FreezeException]):
-    """An exception for a release, or for a group's releases; `may` names what you may do with it now."""
+    """An exception for a release, or for a group's releases; `may` names what you may do with it now.
+
+    `void_reason` says why it no longer counts, and is empty unless its state is `void`.
+    """
 
     freeze = serializers.CharField(source="freeze.slug", read_only=True)
     release = serializers.IntegerField(source="release_id", read_only=True, allow_null=True)
@@ -34,13 +37,14 @@ class ExceptionOut(serializers.ModelSerializer[FreezeException]):
     state = serializers.ChoiceField(choices=STATES, read_only=True)
     asked_by = serializers.CharField(source="asked_by_name", read_only=True)
     decided_by = serializers.CharField(source="decided_by_name", read_only=True)
+    void_reason = serializers.CharField(read_only=True)
     may = serializers.SerializerMethodField()
 
     class Meta:
         model = FreezeException
         fields: ClassVar[tuple[str, ...]] = (
             "id", "freeze", "release", "group", "state", "reason", "expires_at", "asked_at", "asked_by", "decided_at",
-            "decided_by", "decision_reason", "may",
+            "decided_by", "decision_reason", "void_reason", "may",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -56,7 +60,7 @@ class ExceptionIn(Input):
     release = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=LARGEST_ID, default=None)
     group = serializers.CharField(required=False, allow_null=True, max_length=64, default=None)
     reason = serializers.CharField(max_length=5000)
-    expires_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(help_text="At most 366 days ahead.")
 
 
 class ExceptionFilter(django_filters.FilterSet):

@@ -70,15 +70,20 @@ class FreezeWindow(models.Model):
 
 
 class FreezeException(models.Model):
-    """Leave for a release, or a group's releases, to start in spite of a freeze: asked for, granted, expiring."""
+    """Leave for a release, or a group's releases, to start in spite of a freeze: asked for, granted, expiring.
+
+    It is for the freeze as it was when asked for: void once that has another scope or window.
+    """
 
     class State(models.TextChoices):
-        """Who moves it on: `pending`, whoever may grant it or asked for it; the rest are final but for withdrawing."""
+        """Who moves it on: `pending`, whoever may grant it or asked for it; `granted`, whoever withdraws it; either,
+        whoever gives the freeze another scope or window (`void`). The rest are final."""
 
         PENDING = "pending"
         GRANTED = "granted"
         REFUSED = "refused"
         WITHDRAWN = "withdrawn"
+        VOID = "void"
 
     freeze = models.ForeignKey(Freeze, models.CASCADE, related_name="exceptions")
     release = models.ForeignKey(Release, models.CASCADE, null=True, blank=True, related_name="freeze_exceptions")
@@ -108,6 +113,12 @@ class FreezeException(models.Model):
 
     def __str__(self) -> str:
         return f"{self.release or self.group} in spite of {self.freeze}"
+
+    @property
+    def void_reason(self) -> str:
+        """Why it no longer counts, if it is void."""
+        is_void = self.state == self.State.VOID
+        return "The scope or window of the freeze has changed since it was asked for; ask again." if is_void else ""
 
 
 class BreakGlass(models.Model):

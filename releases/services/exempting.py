@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from config.errors import Conflict, Fault, InvalidInput, NotPermitted
 from config.permissions import allowed, require
@@ -19,6 +19,8 @@ from releases.services.waking import wake
 
 GRANT = "releases.grant_freezeexception"
 State = FreezeException.State
+#: How far ahead an exception may expire.
+LONGEST = timedelta(days=366)
 
 
 @transaction.atomic
@@ -34,16 +36,15 @@ def ask_exception(
 ) -> FreezeException:
     """Ask that a release, or a group's releases, may start in spite of a freeze until `expires_at`.
 
-    For those who may start or operate what it is for. Raises NotPermitted, InvalidInput with every fault, Conflict
-    when the release is over or the same has been asked for already.
+    For those who may start or operate what it is for. Raises NotPermitted, InvalidInput with every fault (it may expire
+    `LONGEST` from now at most), Conflict when the release is over or the same has been asked for already.
     """
     if (release is None) == (group is None):
         cure = "Name one of them."
         raise InvalidInput([Fault("release", "An exception is for a release or for a release group.", cure)])
     _require_ask(actor, release, group)
-    if expires_at <= now:
-        raise InvalidInput([Fault("expires_at", "This moment has passed.", "Choose a later one.")])
-    reason = given.reason_of(reason)
+    given.require([*_expiry_faults(expires_at, now), *given.reason_faults(reason)])
+    reason = reason.strip()
     if release is not None and release.finished_at is not None:
         raise Conflict(f"The release is {release.state.replace('_', ' ')}; it needs no exception.", code="wrong_state")
     Freeze.objects.select_for_update(no_key=True).get(pk=freeze.pk)
@@ -77,6 +78,17 @@ def grant_exception(actor: Actor, exception: FreezeException, *, now: datetime, 
     granted = _decide(actor, exception, State.GRANTED, (State.PENDING,), reason=reason.strip(), now=now)
     wake(releases_of(granted), now=now)
     return granted
+
+
+def void_exceptions(actor: Actor, freeze: Freeze, *, now: datetime) -> None:
+    """Make void what was asked for or granted, and has not expired, before the freeze changed its scope or window.
+
+    The caller has locked the freeze's row.
+    """
+    standing = Q(state=State.PENDING) | Q(state=State.GRANTED, expires_at__gt=now)
+    locked = freeze.exceptions.select_for_update(no_key=True, of=("self",)).filter(standing).order_by("pk")
+    for exception in locked.select_related("freeze", "release", "group"):
+        _move(actor, exception, State.VOID, reason="", now=now)
 
 
 def refuse_exception(actor: Actor, exception: FreezeException, *, reason: str, now: datetime) -> FreezeException:
@@ -119,25 +131,41 @@ def _decide(
     actor: Actor, exception: FreezeException, to: str, of: tuple[str, ...], *, reason: str, now: datetime
 ) -> FreezeException:
     given.require(given.text_faults("reason", reason))
+    Freeze.objects.select_for_update(no_key=True).filter(pk=exception.freeze_id).first()
     found = FreezeException.objects.select_for_update(no_key=True, of=("self",))
     locked = found.select_related("freeze", "release", "group").get(pk=exception.pk)
     if locked.state not in of:
         raise Conflict(f"The exception is {locked.state} already.", code="decided")
     if to == State.GRANTED and locked.expires_at <= now:
         raise Conflict("The exception has expired; ask for a new one.", code="expired")
-    before: dict[str, Any] = {"state": locked.state}
-    locked.state, locked.decision_reason = to, reason
+    locked.decision_reason = reason
     locked.decided_at, locked.decided_by_name = now, actor_name(actor)
     locked.decided_by = actor if isinstance(actor, User) else None
-    locked.save(update_fields=["state", "decision_reason", "decided_at", "decided_by", "decided_by_name"])
+    locked.save(update_fields=["decision_reason", "decided_at", "decided_by", "decided_by_name"])
+    _move(actor, locked, to, reason=reason, now=now)
+    return locked
+
+
+def _move(actor: Actor, exception: FreezeException, to: str, *, reason: str, now: datetime) -> None:
+    before: dict[str, Any] = {"state": exception.state}
+    exception.state = to
+    exception.save(update_fields=["state"])
     record(
         actor,
-        f"freeze_exception.{to}",
-        locked,
+        f"freeze_exception.{'voided' if to == State.VOID else to}",
+        exception,
         before=before,
         after={"state": to},
-        reason=reason,
-        release_id=locked.release_id,
+        reason=reason or exception.void_reason,
+        release_id=exception.release_id,
         now=now,
     )
-    return locked
+
+
+def _expiry_faults(expires_at: datetime, now: datetime) -> list[Fault]:
+    if expires_at <= now:
+        return [Fault("expires_at", "This moment has passed.", "Choose a later one.")]
+    if expires_at > now + LONGEST:
+        cure = f"Choose one before {now + LONGEST:%Y-%m-%d}."
+        return [Fault("expires_at", f"An exception lasts {LONGEST.days} days at most.", cure)]
+    return []

@@ -39,10 +39,15 @@ def moment_faults(place: str, at: datetime | None) -> list[Fault]:
 
 def reason_of(reason: str) -> str:
     """Return a reason that somebody has to give. Raises InvalidInput if it says nothing or cannot be kept."""
-    if not reason.strip():
-        raise InvalidInput([Fault("reason", "A reason is required.", "Say why, for those who read the trail.")])
-    require(text_faults("reason", reason))
+    require(reason_faults(reason))
     return reason.strip()
+
+
+def reason_faults(reason: str) -> list[Fault]:
+    """Return what is wrong with a reason that somebody has to give."""
+    if not reason.strip():
+        return [Fault("reason", "A reason is required.", "Say why, for those who read the trail.")]
+    return text_faults("reason", reason)
 
 
 def value_faults(place: str, value: Any, depth: int = 0) -> list[Fault]:

@@ -97,13 +97,29 @@ def test_who_may_not_start_may_not_ask(release, train, stopped, stranger):
 
 @pytest.mark.parametrize(
     ("change", "path"),
-    [({"reason": " "}, "reason"), ({"expires_at": MONDAY}, "expires_at"), ({"release": None}, "release")],
+    [
+        ({"reason": " "}, "reason"),
+        ({"expires_at": MONDAY}, "expires_at"),
+        ({"expires_at": MONDAY + 366 * DAY + HOUR}, "expires_at"),
+        ({"release": None}, "release"),
+    ],
 )
-def test_what_is_asked_has_a_scope_a_reason_and_time_left(release, stopped, manager, change, path):
+def test_what_is_asked_has_a_scope_a_reason_and_an_end_within_a_year(release, stopped, manager, change, path):
     asked = {"release": release, "reason": "x", "expires_at": MONDAY + DAY, **change}
     with pytest.raises(InvalidInput) as refused:
         ask_exception(manager, stopped, now=MONDAY, **asked)
     assert [fault.path for fault in refused.value.faults] == [path]
+
+
+def test_every_fault_of_what_is_asked_is_told_at_once(release, stopped, manager):
+    with pytest.raises(InvalidInput) as refused:
+        ask_exception(manager, stopped, release=release, reason="", expires_at=MONDAY + 9000 * DAY, now=MONDAY)
+    assert [fault.path for fault in refused.value.faults] == ["expires_at", "reason"]
+
+
+def test_one_may_be_asked_for_a_whole_year(release, stopped, manager):
+    year = MONDAY + 366 * DAY
+    assert ask_exception(manager, stopped, release=release, reason="x", expires_at=year, now=MONDAY).expires_at == year
 
 
 def test_the_same_is_not_asked_twice_nor_for_what_is_over(release, stopped, manager):
