@@ -79,7 +79,7 @@ def delete_freeze(actor: Actor, freeze: Freeze, *, now: datetime) -> None:
     wake(now=now)
 
 
-def _means(document: Document) -> bytes:
+def _means(document: Document) -> str:
     """What a freeze stops and when: what exceptions from it are asked for."""
     return canonical({key: document[key] for key in ("scope", "window")})
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from guardian.shortcuts import assign_perm
 
 from processes.models import Resource
+from releases.freeze_documents import export_freeze, save_freeze
 from releases.models import BreakGlass, Freeze, FreezeException, Release, ReleaseGroup
 from releases.services.freezing import stop_the_line
 from tests.builders import MONDAY, start
@@ -138,6 +139,23 @@ def test_an_exception_is_asked_for_and_granted(quiet: Freeze, release: Release, 
     assert [one["id"] for one in listed] == [answer["id"]]
     assert own.get("freeze-exceptions/?group=train")["results"] == []
     assert own.post(f"{address}withdraw/")["state"] == "withdrawn"
+
+
+def test_an_exception_lasts_a_year_at_most(quiet: Freeze, release: Release, starter: User) -> None:
+    answer = asked(Caller(starter), release=release.pk, expires_at=(timezone.now() + 367 * DAY).isoformat())
+    assert (answer.status, answer.paths) == (400, {"expires_at"})
+
+
+def test_a_void_exception_says_why(quiet: Freeze, release: Release, starter: User, manager: User) -> None:
+    own = Caller(starter)
+    address = f"freeze-exceptions/{asked(own, release=release.pk)['id']}/"
+    assert own.get(address)["void_reason"] == ""
+    save_freeze(None, {**export_freeze(quiet), "scope": {"tags": ["late"]}}, now=timezone.now())
+    void = own.get(address)
+    assert (void["state"], void["may"]) == ("void", [])
+    assert "ask again" in void["void_reason"]
+    assert Caller(manager).post(f"{address}grant/").code == "decided"
+    assert own.get("freeze-exceptions/?state=void")["results"][0]["id"] == void["id"]
 
 
 def test_what_they_cannot_see_cannot_be_named(quiet: Freeze, release: Release, starter: User, owner: User) -> None:

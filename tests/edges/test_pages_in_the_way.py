@@ -127,6 +127,20 @@ def test_a_refused_exception_is_told_and_may_be_asked_for_again(
     assert "Ask for an exception" in text
 
 
+def test_a_void_exception_is_told_and_may_be_asked_for_again(
+    release: Release, freeze: Freeze, starter: User, manager: User
+) -> None:
+    now = timezone.now()
+    at = now + timedelta(days=1)
+    asked = exempting.ask_exception(starter, freeze, reason="Fix", expires_at=at, release=release, now=now)
+    exempting.grant_exception(manager, asked, now=now)
+    assert "What stops it now" not in Reader(starter).open(page_of(release, "start/"))
+    exempting.void_exceptions(None, freeze, now=now)
+    text = Reader(starter).open(page_of(release, "start/"))
+    assert "stranger asked for is void: the scope or window of the freeze has changed since" in text
+    assert "Ask for an exception" in text
+
+
 def test_an_unpaid_debt_stops_the_next_start(release: Release, process: Process, manager: User, admin: User) -> None:
     other = plan(process, manager, name="Older")
     BreakGlass.objects.create(release=other, reason="Outage", at=timezone.now(), by=admin, by_name="admin")
