@@ -46,7 +46,7 @@ OVERLAPS = """
                  LEFT JOIN processes_resource resource
                    ON held.what LIKE 'resource:%%' AND resource.slug = substr(held.what, 10)
                 WHERE held.what = mine.what AND held.during && mine.during AND held.release_id <> mine.release_id
-                  AND (release.group_id IS NULL OR r.group_id IS DISTINCT FROM release.group_id)
+                  AND (release.group_id IS NULL OR r.group_id IS DISTINCT FROM release.group_id OR resource.exclusive)
                 ORDER BY r.state = ANY(%(running)s) DESC, lower(held.during), held.release_id LIMIT %(most)s) other
      WHERE mine.release_id = ANY(%(releases)s)"""
 
@@ -179,7 +179,7 @@ def conflicts_of_many(releases: Sequence[Release]) -> dict[int, list[Conflict]]:
 
 
 def holders_of(release: Release, *, whats: Iterable[str] | None = None, at: datetime | None = None) -> list[Conflict]:
-    """Return the running releases of other groups that hold an exclusive resource this release needs. One query.
+    """Return the running releases that hold an exclusive resource this release needs, its group's too. One query.
 
     `whats` is what it needs, if the caller knows; else what it has booked, or (without a plan) what its tree touches.
     With `at`, only those that will still hold it then, as planned.
@@ -191,8 +191,6 @@ def holders_of(release: Release, *, whats: Iterable[str] | None = None, at: date
     others = held.exclude(release=release)
     if at is not None:
         others = others.filter(Q(during__endswith=None) | Q(during__endswith__gt=at))
-    if release.group_id is not None:
-        others = others.exclude(release__group=release.group_id)
     return [conflict_with(one, Stretch(one.starts_at, one.ends_at)) for one in _holdings(others) if one.exclusive]
 
 

@@ -124,7 +124,8 @@ def next_free_slot(busy: Iterable[Span], *, after: datetime, length: timedelta, 
 def pairs(holdings: Iterable[Holding]) -> Iterator[tuple[Holding, Holding, Stretch]]:
     """Yield every two holdings of the same thing at the same time, with that time, ordered by the thing and the time.
 
-    Releases of one group are left out: how they overlap is their group's own business.
+    Releases of one group are left out, but for what only one release may have: how else they overlap is their group's
+    own business.
     """
     ordered = sorted(holdings, key=lambda one: (one.what, one.starts_at, one.release_id))
     for _, same in groupby(ordered, key=attrgetter("what")):
@@ -133,13 +134,15 @@ def pairs(holdings: Iterable[Holding]) -> Iterator[tuple[Holding, Holding, Stret
             held = [other for other in held if end_of(other) > one.starts_at]
             for other in held:
                 shared = overlap(other, one)
-                if shared is not None and not _kin(one, other):
+                if shared is not None and _meet(one, other):
                     yield other, one, shared
             held.append(one)
 
 
-def _kin(one: Holding, other: Holding) -> bool:
-    return one.release_id == other.release_id or (one.group_id is not None and one.group_id == other.group_id)
+def _meet(one: Holding, other: Holding) -> bool:
+    if one.release_id == other.release_id:
+        return False
+    return one.exclusive or one.group_id is None or one.group_id != other.group_id
 
 
 def conflict_with(other: Holding, shared: Stretch) -> Conflict:

@@ -5,7 +5,7 @@ its way (product, section 4). A person is stopped by the same things as the tick
 2. `frozen`: the release is in the scope of a freeze that is open now, and nobody has granted an exception.
 3. `debt`: an earlier release of the group was started by breaking the glass and nobody has signed that off.
 4. `overlap`: the group queues or skips, and another of its releases is under way, or was due before and still waits.
-5. `conflict`: a running release of another group holds a resource that only one may hold.
+5. `conflict`: a running release, of whatever group, holds a resource that only one may hold.
 """
 
 from __future__ import annotations

@@ -36,8 +36,9 @@ def free_slot(
     """Return the start of the next slot of `length` between two moments, not in the past; None when there is none.
 
     `whats` are ids of resources: a slot meets no booking of them and no freeze over them (or over `group` and its
-    process). Releases of a `group` that allows overlaps do not count as busy. Raises InvalidInput with every fault: a
-    resource that is not there or may not be seen, no length, a time that ends before it starts or reaches too far.
+    process). Where a `group` allows overlaps, its releases count as busy only for what one alone may have. Raises
+    InvalidInput with every fault: a resource that is not there or may not be seen, no length, a time that ends before
+    it starts or reaches too far.
     """
     known = dict(_visible(actor).values_list("slug", "type"))
     require(_faults(whats, known, length, after, before))
@@ -76,7 +77,8 @@ def _booked(whats: Collection[str], after: datetime, before: datetime, group: Re
         what__in=[f"resource:{name}" for name in whats], during__overlap=DateTimeTZRange(after, before)
     )
     if group is not None and group.body.get("overlap", "allow") == "allow":
-        booked = booked.exclude(release__group=group)
+        shared = Resource.objects.filter(slug__in=whats, exclusive=False).values_list("slug", flat=True)
+        booked = booked.exclude(release__group=group, what__in=[f"resource:{name}" for name in shared])
     return [Stretch(during.lower, during.upper) for during in booked.values_list("during", flat=True)]
 
 

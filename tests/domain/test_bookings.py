@@ -168,9 +168,10 @@ def test_a_running_release_that_is_late_holds_on_to_what_it_has(shop):
 def test_releases_that_touch_the_same_at_the_same_time_are_in_conflict(shop):
     one, other = planned(shop, 1, 3, group="a"), planned(shop, 2, 4, group="b", environment="qa")
     planned(shop, 3, 4, group="c")
-    planned(shop, 1, 3, group="a")
+    kin = planned(shop, 1, 3, group="a")
     shared = TOUCHED - {"resource:prod"}
-    found = bookings.conflicts_of(one)
+    exclusive, *found = bookings.conflicts_of(one)
+    assert (exclusive.what, exclusive.release_id) == ("resource:cart", kin.pk), "of its group, only what one may have"
     assert [(conflict.what, conflict.release_id) for conflict in found] == [
         *((what, other.pk) for what in sorted(what for what in shared if what.startswith("resource:"))),
         ("user:ann", other.pk),
@@ -190,10 +191,9 @@ def test_only_a_running_release_that_holds_an_exclusive_resource_stops_another(s
     draft = planning.create_release(None, process=shop, name="Draft", now=MONDAY)
     assert bookings.holders_of(waiting) == []
     begun(holder)
-    for release in (waiting, draft):
+    for release in (waiting, draft, kin):
         found = bookings.holders_of(release)
         assert [(one.what, one.release_id, one.stops) for one in found] == [("resource:cart", holder.pk, True)]
-    assert bookings.holders_of(kin) == []
     assert bookings.holders_of(waiting, whats=["resource:prod"]) == []
     assert bookings.holders_of(waiting, at=MONDAY + 3 * HOUR) == []
     assert told(waiting)[0] == ("resource:cart", holder.pk, True)

@@ -139,6 +139,9 @@ def test_the_next_free_slot_meets_no_release_and_no_freeze(shop, train, manager,
 
     assert (free("1h"), free("2h"), free("5h")) == (told(1), told(8), told(8))
     assert free("4h", "&group=train") == told(1), "a group that allows overlaps is not in its own way"
+    Resource.objects.update(exclusive=True)
+    assert free("4h", "&group=train") == told(8), "but only one of its releases may have what is exclusive"
+    Resource.objects.update(exclusive=False)
     assert free("2h", f"&before={told(9)}") is None
     wrong = caller.get("free-slot/?resources=cart,mail&length=2h")
     assert (wrong.status, wrong.paths) == (400, {"resources"})

@@ -97,16 +97,17 @@ def test_slots_merging_and_overlaps_are_as_a_look_at_every_minute_finds_them(see
 
 
 @pytest.mark.parametrize("seed", range(100))
-def test_pairs_are_every_two_releases_of_different_groups_that_hold_the_same_at_once(seed):
+def test_pairs_are_every_two_releases_that_hold_the_same_at_once_those_of_a_group_only_what_one_may_have(seed):
     rng = random.Random(seed)
     held = [
         Holding(
-            what=rng.choice(["resource:a", "resource:b", "user:c"]),
+            what=(what := rng.choice(["resource:a", "resource:b", "user:c"])),
             release_id=rng.randrange(6),
             name="",
             starts_at=one.starts_at,
             ends_at=one.ends_at,
             group_id=rng.choice([None, 1, 2]),
+            exclusive=what == "resource:b",
         )
         for _ in range(3)
         for one in some_spans(rng)
@@ -118,7 +119,7 @@ def test_pairs_are_every_two_releases_of_different_groups_that_hold_the_same_at_
         if i < j
         and one.what == other.what
         and one.release_id != other.release_id
-        and (one.group_id is None or one.group_id != other.group_id)
+        and (one.exclusive or one.group_id is None or one.group_id != other.group_id)
         and conflicts.overlaps(one, other)
     )
     places = {id(one): place for place, one in enumerate(held)}
