@@ -54,7 +54,10 @@ def move_release(
     """
     if scope not in SCOPES:
         raise InvalidInput([Fault("scope", f"'{scope}' is not known.", f"Choose {', '.join(SCOPES)}.")])
-    given.require(given.moment_faults("planned_start_at", starts_at), given.moment_faults("planned_end_at", ends_at))
+    given.require(
+        given.moment_faults("planned_start_at", starts_at),
+        given.moment_faults("planned_end_at", ends_at) or _length_faults(starts_at, ends_at),
+    )
     length = _length(release)
     if ends_at is None and length is not None:
         ends_at = starts_at + length
@@ -65,6 +68,15 @@ def move_release(
         group = _hold_group(actor, release)
         _require_edits(release, expected)
         return _move_series(actor, release, group, starts_at, ends_at, scope, now)
+
+
+def _length_faults(starts_at: datetime, ends_at: datetime | None) -> list[Fault]:
+    length = timedelta(0) if ends_at is None else ends_at - starts_at
+    if length < timedelta(0):
+        return [Fault("planned_end_at", "The planned end is before the planned start.", "Choose a later one.")]
+    if length > durations.LONGEST:
+        return [Fault("planned_end_at", "It would take longer than ten years.", "Choose an earlier one.")]
+    return []
 
 
 def _require_edits(release: Release, expected: int | None) -> None:

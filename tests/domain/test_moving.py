@@ -88,6 +88,15 @@ def test_a_longer_window_lengthens_the_series(manager):
     assert {end - start for start, end in windows if start and end} == {timedelta(days=3)}
 
 
+@pytest.mark.parametrize("scope", ["this", "following", "all"])
+@pytest.mark.parametrize("days", [-1, 4000])
+def test_an_end_that_cannot_be_is_told_at_the_end(manager, scope, days):
+    ends_at = at(11, 7) + timedelta(days=days)
+    with pytest.raises(InvalidInput) as caught:
+        move_release(manager, nth(2), starts_at=at(11, 7), ends_at=ends_at, scope=scope, now=NOW)
+    assert [fault.path for fault in caught.value.faults] == ["planned_end_at"]
+
+
 def test_a_rule_that_cannot_be_moved_by_days_says_why_and_what_to_do(manager):
     with_rule(rrule="FREQ=MONTHLY;BYDAY=1TH")
     with pytest.raises(InvalidInput) as caught:
