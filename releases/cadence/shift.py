@@ -10,7 +10,7 @@ from config.errors import Fault, InvalidInput
 from processes.recurrence import WEEKDAYS, Rule, parse, parts_of, text_of
 from processes.recurrence_days import days_of
 from releases.cadence.rules import start_of
-from releases.cadence.wall import on_wall
+from releases.cadence.wall import on_wall, wall_text
 
 #: Days of a month that every month has.
 _EVERY_MONTH = range(1, 29)
@@ -27,7 +27,7 @@ def shifted(cadence: Mapping[str, Any], *, by_days: int, to_time: time | None) -
         return dict(cadence)
     if "derive" in cadence:
         _require_own_start(cadence, by_days)
-        return {**cadence, "start": _text(datetime.combine(start_of(cadence).date(), to_time or time()))}
+        return {**cadence, "start": wall_text(datetime.combine(start_of(cadence).date(), to_time or time()))}
     start, rule = start_of(cadence), parse(cadence["rrule"])
     parts = parts_of(cadence["rrule"])
     begin = start.date()
@@ -35,7 +35,7 @@ def shifted(cadence: Mapping[str, Any], *, by_days: int, to_time: time | None) -
         begin = _moved_parts(parts, rule, begin, by_days)
     if rule.until is not None:
         parts["UNTIL"] = f"{_last_day(rule.until, start.time(), cadence['timezone']) + timedelta(days=by_days):%Y%m%d}"
-    moved = {**cadence, "rrule": text_of(parts), "start": _text(datetime.combine(begin, to_time or start.time()))}
+    moved = {**cadence, "rrule": text_of(parts), "start": wall_text(datetime.combine(begin, to_time or start.time()))}
     for key in ("include", "exclude"):
         if key in cadence:
             moved[key] = [_later(day, by_days) for day in cadence[key]]
@@ -94,10 +94,6 @@ def _last_day(until: date | datetime, clock: time, zone: str) -> date:
 
 def _later(day: str, by_days: int) -> str:
     return (date.fromisoformat(day) + timedelta(days=by_days)).isoformat()
-
-
-def _text(wall: datetime) -> str:
-    return wall.isoformat(timespec="minutes" if not (wall.second or wall.microsecond) else "auto")
 
 
 _CURE = "Change the rule itself, or move single releases."

@@ -41,6 +41,11 @@ def on_wall(moment: datetime, zone: str) -> datetime:
     return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None, fold=0)
 
 
+def wall_text(wall: datetime) -> str:
+    """A naive moment as documents write it: to the minute, and finer only when it is."""
+    return wall.isoformat(timespec="minutes" if not (wall.second or wall.microsecond) else "auto")
+
+
 def day_of(moment: datetime, zone: str) -> date:
     """The day in the zone at an aware moment, held within the days that are followed."""
     moment = moment.astimezone(UTC)

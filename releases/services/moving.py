@@ -20,7 +20,7 @@ from config.trail import Actor, record
 from processes import durations
 from processes.recurrence import parts_of, text_of
 from releases import cadence
-from releases.cadence.wall import on_wall, to_utc
+from releases.cadence.wall import on_wall, to_utc, wall_text
 from releases.groups import export_group, save_group, save_planned
 from releases.models import Release, ReleaseGroup
 from releases.services import given, planning, trains
@@ -154,7 +154,7 @@ def _from_here(
 ) -> dict[str, Any]:
     """Let a rule begin with the release that moved, and end when it would have ended."""
     begin = starts_at.astimezone(ZoneInfo(rule["timezone"])).replace(tzinfo=None)
-    rule = {**rule, "start": begin.isoformat(timespec="minutes")}
+    rule = {**rule, "start": wall_text(begin)}
     if "include" in rule:
         rule["include"] = [day for day in rule["include"] if day >= begin.date().isoformat()]
     parts = parts_of(rule["rrule"]) if "rrule" in rule else {}

@@ -74,6 +74,15 @@ def test_moving_this_and_those_that_follow_leaves_what_is_planned_before(manager
     assert planned()[-1] == "11-27 07:00", "still eight o'clock in Berlin, where it is winter by then"
 
 
+@pytest.mark.parametrize("scope", ["following", "all"])
+def test_a_series_that_starts_on_a_second_goes_on_doing_so(manager, scope):
+    with_rule(start="2026-06-04T09:00:30")
+    starts_at = at(12, 6) + timedelta(seconds=45)
+    moved = move_release(manager, nth(2), starts_at=starts_at, scope=scope, now=NOW).release
+    assert moved.planned_start_at == starts_at
+    assert export_group(ReleaseGroup.objects.get())["cadence"]["start"].endswith("T08:00:45")
+
+
 def test_those_that_follow_end_when_the_series_would_have_ended(manager):
     with_rule(count=4)
     move_release(manager, nth(2), starts_at=at(12, 6), scope="following", now=NOW)
