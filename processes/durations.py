@@ -74,6 +74,13 @@ def split(value: object) -> tuple[int, timedelta]:
     return days, whole - timedelta(days=days)
 
 
+def joined(days: int, exact: timedelta) -> str:
+    """The text that `split` reads as these days on the clock and this exact rest: `2d`, `24h`, `1d30m`."""
+    hours, rest = divmod(exact, timedelta(hours=1))
+    parts = [f"{days}d" if days else "", f"{hours}h" if hours else "", to_text(rest) if rest else ""]
+    return "".join(parts) or "0s"
+
+
 def _from_text(text: str) -> timedelta:
     if not _WHOLE.fullmatch(text):
         raise InvalidInput([Fault("", f"'{text[:60]}' is not a duration.", CURE)])

@@ -60,5 +60,20 @@ def later(wall: datetime, days: int, exact: timedelta, zone: str) -> datetime:
     return moment + exact
 
 
+def length_between(start: datetime, end: datetime, zone: str) -> tuple[int, timedelta]:
+    """The time between two moments as whole days on the zone's clock and the exact rest, both never negative."""
+    wall = on_wall(start, zone)
+    days = max((on_wall(end, zone) - wall).days, 0)
+    if days and later(wall, days, timedelta(0), zone) > end:
+        days -= 1
+    return days, end - end_after(start, (days, timedelta(0)), zone)
+
+
+def end_after(start: datetime, length: tuple[int, timedelta], zone: str) -> datetime:
+    """The moment so many days on the zone's clock and then so much exact time after `start`."""
+    days, exact = length
+    return later(on_wall(start, zone), days, exact, zone) if days else start + exact
+
+
 def _when(shown: datetime, wall: datetime) -> str:
     return f"{shown:%H:%M}" if shown.date() == wall.date() else f"{shown:%H:%M on %d %B}"

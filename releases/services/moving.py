@@ -20,7 +20,7 @@ from config.trail import Actor, record
 from processes import durations
 from processes.recurrence import parts_of, text_of
 from releases import cadence
-from releases.cadence.wall import on_wall, to_utc, wall_text
+from releases.cadence.wall import end_after, length_between, on_wall, to_utc, wall_text
 from releases.groups import export_group, save_group, save_planned
 from releases.models import Release, ReleaseGroup
 from releases.services import given, planning, trains
@@ -58,16 +58,16 @@ def move_release(
         given.moment_faults("planned_start_at", starts_at),
         given.moment_faults("planned_end_at", ends_at) or _length_faults(starts_at, ends_at),
     )
-    length = _length(release)
-    if ends_at is None and length is not None:
-        ends_at = starts_at + length
+    kept = _end_kept(release, starts_at)
+    ends_at = kept if ends_at is None else ends_at
     if scope == THIS:
         plan = {"planned_start_at": starts_at, "planned_end_at": ends_at}
         return Moved(planning.edit_release(actor, release, plan, now=now, expected=expected), [])
     with transaction.atomic():
         group = _hold_group(actor, release)
         _require_edits(release, expected)
-        return _move_series(actor, release, group, starts_at, ends_at, scope, now)
+        duration = None if ends_at == kept or ends_at is None else _duration(group, starts_at, ends_at)
+        return _move_series(actor, release, group, starts_at, duration, scope, now)
 
 
 def _length_faults(starts_at: datetime, ends_at: datetime | None) -> list[Fault]:
@@ -99,7 +99,7 @@ def _move_series(
     release: Release,
     group: ReleaseGroup,
     starts_at: datetime,
-    ends_at: datetime | None,
+    duration: str | None,
     scope: str,
     now: datetime,
 ) -> Moved:
@@ -110,8 +110,8 @@ def _move_series(
     if "cadence" not in document:
         raise Conflict("Its group has no cadence any more; move just this one.", code="no_series")
     rule = _moved(document["cadence"], release.planned_start_at, starts_at)
-    if ends_at is not None and ends_at - starts_at != _length(release):
-        rule["duration"] = durations.to_text(ends_at - starts_at)
+    if duration is not None:
+        rule["duration"] = duration
     since = release.occurs_at if scope == FOLLOWING else now
     _move_identities(group, since, document["cadence"]["timezone"], release.planned_start_at, starts_at)
     if scope == FOLLOWING:
@@ -124,9 +124,31 @@ def _move_series(
     return Moved(found, changes)
 
 
-def _length(release: Release) -> timedelta | None:
+def _end_kept(release: Release, starts_at: datetime) -> datetime | None:
+    """Return when a release that starts at another time ends if it keeps its length on the clock of its group.
+
+    What lasts as long as its group says goes on doing so: `2d` are days on the clock, `48h` are exact.
+    """
     start, end = release.planned_start_at, release.planned_end_at
-    return None if start is None or end is None else end - start
+    if start is None or end is None:
+        return None
+    zone, rule = _zone(release.group), _rule(release.group)
+    usual = durations.split(rule["duration"]) if "duration" in rule else None
+    if usual is None or end_after(start, usual, zone) != end:
+        usual = length_between(start, end, zone)
+    return end_after(starts_at, usual, zone)
+
+
+def _duration(group: ReleaseGroup, starts_at: datetime, ends_at: datetime) -> str:
+    return durations.joined(*length_between(starts_at, ends_at, _zone(group)))
+
+
+def _rule(group: ReleaseGroup | None) -> Mapping[str, Any]:
+    return (group.body.get("cadence") or {}) if group is not None else {}
+
+
+def _zone(group: ReleaseGroup | None) -> str:
+    return str(_rule(group).get("timezone") or "UTC")
 
 
 def _moved(rule: Mapping[str, Any], before: datetime, after: datetime) -> dict[str, Any]:

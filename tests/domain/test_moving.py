@@ -27,9 +27,12 @@ def train(groups: Any) -> ReleaseGroup:
     return save_group(None, DOCUMENT, now=NOW)[0]
 
 
-def with_rule(**changes: Any) -> ReleaseGroup:
-    """Save the group with parts of its cadence changed."""
-    return save_group(None, {**DOCUMENT, "cadence": {**DOCUMENT["cadence"], **changes}}, now=NOW)[0]
+def with_rule(now: datetime = NOW, **changes: Any) -> ReleaseGroup:
+    """Save the group with parts of its cadence changed; at another time, as if it were new."""
+    if now != NOW:
+        Release.objects.all().delete()
+        ReleaseGroup.objects.update(planned_until=None)
+    return save_group(None, {**DOCUMENT, "cadence": {**DOCUMENT["cadence"], **changes}}, now=now)[0]
 
 
 def nth(number: int) -> Release:
@@ -95,6 +98,35 @@ def test_a_longer_window_lengthens_the_series(manager):
     assert export_group(ReleaseGroup.objects.get())["cadence"]["duration"] == "3d"
     windows = Release.objects.values_list("planned_start_at", "planned_end_at")
     assert {end - start for start, end in windows if start and end} == {timedelta(days=3)}
+
+
+@pytest.mark.parametrize("scope", ["this", "following", "all"])
+@pytest.mark.parametrize(("duration", "ends_at"), [("2d", "2026-03-30 07:00"), ("48h", "2026-03-30 08:00")])
+def test_a_window_moved_over_changed_clocks_keeps_its_length_on_them(manager, scope, duration, ends_at):
+    winter = datetime(2026, 3, 1, tzinfo=UTC)
+    with_rule(start="2026-03-19T09:00", duration=duration, now=winter)
+    starts_at = datetime(2026, 3, 28, 8, tzinfo=UTC)
+    moved = move_release(manager, nth(2), starts_at=starts_at, scope=scope, now=winter).release
+    assert f"{moved.planned_end_at:%Y-%m-%d %H:%M}" == ends_at
+    assert export_group(ReleaseGroup.objects.get())["cadence"]["duration"] == duration
+
+
+def test_a_window_with_its_own_end_over_changed_clocks_lengthens_the_series_by_days_on_them(manager):
+    winter = datetime(2026, 3, 1, tzinfo=UTC)
+    with_rule(start="2026-03-19T09:00", now=winter)
+    starts_at, ends_at = datetime(2026, 3, 28, 8, tzinfo=UTC), datetime(2026, 3, 31, 7, 30, tzinfo=UTC)
+    move_release(manager, nth(2), starts_at=starts_at, ends_at=ends_at, scope="all", now=winter)
+    assert export_group(ReleaseGroup.objects.get())["cadence"]["duration"] == "3d30m"
+
+
+def test_a_window_of_ones_own_length_keeps_it_on_the_clock(manager):
+    winter = datetime(2026, 3, 1, tzinfo=UTC)
+    with_rule(start="2026-03-19T09:00", now=winter)
+    first, ends_at = nth(1), datetime(2026, 3, 20, 10, tzinfo=UTC)
+    move_release(manager, first, starts_at=datetime(2026, 3, 19, 8, tzinfo=UTC), ends_at=ends_at, now=winter)
+    first.refresh_from_db()
+    moved = move_release(manager, first, starts_at=datetime(2026, 3, 28, 8, tzinfo=UTC), now=winter).release
+    assert moved.planned_end_at == datetime(2026, 3, 29, 9, tzinfo=UTC), "a day on the clock, and two hours"
 
 
 @pytest.mark.parametrize("scope", ["this", "following", "all"])

@@ -70,3 +70,8 @@ def test_other_spellings_become_canonical():
     assert durations.to_text(durations.parse("90m")) == "1h30m"
     assert durations.to_text(durations.parse("1w")) == "7d"
     assert durations.to_text(timedelta(seconds=-90)) == "-1m30s"
+
+
+@pytest.mark.parametrize("text", ["0s", "2d", "24h", "1d24h", "1d30m", "36h", "1h30m", "90d1h1m1s1ms"])
+def test_days_and_the_rest_are_joined_as_they_were_split(text: str) -> None:
+    assert durations.joined(*durations.split(text)) == text
