@@ -185,8 +185,7 @@ def what_stops(release: Release, *, now: datetime) -> tuple[tuple[Fault, ...], S
     preview = starting.preview_start(release, {}, now=now)
     if preview.resolved.faults:
         return tuple(preview.resolved.faults), []
-    found = gates.standing(release, expanded=preview.expanded, inputs=preview.resolved.inputs, now=now)
-    return (), [finding for finding in found if finding.stops]
+    return (), [finding for finding in starting.what_stands(release, preview, now=now) if finding.stops]
 
 
 def freezes_in_the_way(release: Release, *, now: datetime) -> list[Finding]:

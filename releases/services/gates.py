@@ -107,11 +107,13 @@ def standing(
     now: datetime,
     whats: Collection[str] | None = None,
     seen: Glance | None = None,
+    hold: bool = False,
 ) -> list[Finding]:
     """Return what stands in the way of a release at a moment, its inputs left aside.
 
     `expanded` is its tree and `inputs` its resolved inputs, as a start would have them. With `whats` (what it touches,
-    see `releases.touched`), also who holds a resource that only one may hold. `seen` spares a query.
+    see `releases.touched`), also who holds a resource that only one may hold; with `hold`, in a transaction, nobody
+    else may then start with that resource until its end. `seen` spares a query.
     """
     seen = seen or glance(release.pk, now=now)
     return [
@@ -119,16 +121,15 @@ def standing(
         *(freeze_findings(release, expanded, inputs, now=now) if seen.is_frozen else []),
         *(debt_findings(release) if seen.owes else []),
         *overlap_findings(release, now=now),
-        *(_holder_findings(release, whats) if seen.is_exclusive and whats else []),
+        *(_holder_findings(release, whats, hold) if seen.is_exclusive and whats else []),
     ]
 
 
-def _holder_findings(release: Release, whats: Collection[str]) -> list[Finding]:
-    """Return a finding for each running release that holds what only one may hold, which stays locked until the end of
-    the transaction: two that need the same cannot start at once."""
-    slugs = resources_in(frozenset(whats))
-    held = Resource.objects.select_for_update(no_key=True).filter(exclusive=True, slug__in=slugs)
-    if not list(held.order_by("slug").values_list("pk", flat=True)):
+def _holder_findings(release: Release, whats: Collection[str], hold: bool) -> list[Finding]:
+    """Return a finding for each running release that holds what only one may hold. With `hold` that stays locked until
+    the end of the transaction: two that need the same cannot start at once."""
+    wanted = Resource.objects.filter(exclusive=True, slug__in=resources_in(frozenset(whats))).order_by("slug")
+    if not list((wanted.select_for_update(no_key=True) if hold else wanted).values_list("pk", flat=True)):
         return []
     return [finding_of(conflict) for conflict in bookings.holders_of(release, whats=whats)]
 

@@ -24,7 +24,7 @@ from releases.freezes import Applies
 from releases.models import Release
 from releases.resolution import known_of
 from releases.scopes import Subject, in_scope, subject_of_activity
-from releases.services import gates
+from releases.services import gates, starting
 from releases.services.outlook import Around, Outlook, fault_path, outlooks_of, read_around
 from releases.services.preflight_people import approver_findings, owner_findings, role_findings
 from releases.tree import CONTAINERS, Tree
@@ -62,7 +62,9 @@ def _findings(outlook: Outlook, around: Around, now: datetime) -> Iterator[Findi
     yield from approver_findings(outlook, around)
     yield from _standing(outlook, now)
     yield from _frozen_later(outlook, around)
-    yield from _conflicts(around.conflicts.get(outlook.release.pk, []))
+    is_due = outlook.window.starts_at <= now
+    conflicts = around.conflicts.get(outlook.release.pk, [])
+    yield from _conflicts([one for one in conflicts if not (is_due and one.stops)])
     yield from _siblings(outlook, around, now)
     yield from _holidays(outlook, around)
     if outlook.release.state == "scheduled" and not gates.starts_itself(outlook.release):
@@ -119,10 +121,9 @@ def _is_off(provider: str) -> bool:
 
 def _standing(outlook: Outlook, now: datetime) -> Iterator[Finding]:
     """Yield what the start itself would ask at the planned start; of other releases only if that is due."""
-    preview, at = outlook.preview, outlook.window.starts_at
-    found = gates.standing(outlook.release, expanded=preview.expanded, inputs=preview.resolved.inputs, now=at)
-    planned = {"overlap", "conflict"} if at > now else {"conflict"}
-    yield from (finding for finding in found if finding.code not in planned)
+    at = outlook.window.starts_at
+    found = starting.what_stands(outlook.release, outlook.preview, now=at, holders=at <= now)
+    yield from (finding for finding in found if at <= now or finding.code != "overlap")
 
 
 def _frozen_later(outlook: Outlook, around: Around) -> Iterator[Finding]:

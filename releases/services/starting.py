@@ -17,6 +17,7 @@ from processes.models import ProcessRevision
 from releases import assignees, bookings, policy, resolution
 from releases.execution import lifecycle, taking_part
 from releases.execution.snapshots import pinned
+from releases.findings import Finding
 from releases.models import Release, ReleaseGroup
 from releases.services import break_glass as breaking
 from releases.services import gates
@@ -86,6 +87,24 @@ def missing_secrets(values: Any) -> list[Fault]:
     return [Fault("secret", f"The secret '{name}' has no value.", "Set it.") for name in sorted(names - known)]
 
 
+def what_stands(release: Release, preview: Preview, *, now: datetime, holders: bool = True) -> list[Finding]:
+    """Return what a start with `preview` would find in its way at a moment, its values left aside, and hold nothing.
+
+    Without `holders`, not which running releases hold what only one may hold: they may be over by then.
+    """
+    return _standing(release, preview, _touched(release, preview, now) if holders else None, now=now)
+
+
+def _standing(
+    release: Release, preview: Preview, whats: frozenset[str] | None, *, now: datetime, seen: Glance | None = None
+) -> list[Finding]:
+    """Return what stands in the way; whoever starts has `seen` the release, and keeps others from what it holds."""
+    inputs, is_start = preview.resolved.inputs, seen is not None
+    return gates.standing(
+        release, expanded=preview.expanded, inputs=inputs, now=now, whats=whats, seen=seen, hold=is_start
+    )
+
+
 def start_release(
     actor: Actor,
     release: Release,
@@ -128,8 +147,7 @@ def begin_release(
         if expansion is None or preview.resolved.faults:
             raise InvalidInput(preview.resolved.faults)
         whats = _touched(locked, preview, now)
-        inputs = preview.resolved.inputs
-        found = gates.standing(locked, expanded=preview.expanded, inputs=inputs, now=now, whats=whats, seen=seen)
+        found = _standing(locked, preview, whats, now=now, seen=seen)
         stops = [finding for finding in found if finding.stops]
         if break_glass is not None:
             breaking.break_glass(actor, locked, stops, reason=break_glass, now=now)

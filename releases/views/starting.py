@@ -153,10 +153,9 @@ def _in_the_way(request: HttpRequest, release: Release, preview: starting.Previe
     """Return what stops the start beside its values, and what would disturb the release later."""
     if not preview.expanded["nodes"]:
         return {}
-    now, inputs = timezone.now(), preview.resolved.inputs
-    found = gates.standing(release, expanded=preview.expanded, inputs=inputs, now=now)
-    codes = {*_ELSEWHERE, *(finding.code for finding in found)}
-    later = [finding for finding in preflight(release, now=now) if finding.code not in codes]
+    now = timezone.now()
+    found = starting.what_stands(release, preview, now=now)
+    later = [one for one in preflight(release, now=now) if one.code not in _ELSEWHERE and one not in found]
     standings, notes = reading.standings_of_many(request.user, [found, later])
     stops = _stops(release, [one for one in standings if one.finding.stops])
     may_break_glass = bool(stops) and policy.may_break_glass(request.user, release)

@@ -243,6 +243,21 @@ def test_conflicts_are_told_and_stop_only_over_an_exclusive_resource_in_use(shop
     assert not [one for one in preflight(release, now=MONDAY) if one.stops]
 
 
+def test_what_is_due_or_has_no_plan_is_stopped_by_whoever_holds_what_it_needs_now(shop):
+    holder = planned(shop, 30, 48)
+    given = {"inputs": {"version": "1"}}
+    draft = planning.create_release(None, process=shop, name="Draft", given=given, now=MONDAY)
+    overdue, ahead = planned(shop, 24), planned(shop, 100)
+    starting.start_release(None, holder, now=MONDAY + 30 * HOUR)
+
+    def stops(release: Release) -> list[tuple[str, str]]:
+        found = preflight(Release.objects.get(pk=release.pk), now=MONDAY + 31 * HOUR)
+        return [(one.code, one.path) for one in found if one.stops]
+
+    held = [("conflict", f"R-{holder.pk}")]
+    assert (stops(draft), stops(overdue), stops(ahead)) == (held, held, [])
+
+
 def test_days_off_in_the_planned_time_are_told_in_the_groups_calendar_and_zone(shop):
     train = group_of(shop, cadence={"timezone": "Pacific/Auckland", "holidays": {"calendar": "ours"}})
     ours = HolidayCalendar.objects.create(slug="ours", name="Ours", imported_at=MONDAY)

@@ -14,7 +14,7 @@ from processes.models import Process
 from processes.services import apply
 from releases.groups import save_group
 from releases.models import BreakGlass, Freeze, FreezeException, Release, ReleaseGroup
-from releases.services import planning
+from releases.services import planning, starting
 from releases.services.freezing import stop_the_line
 from releases.services.moving import move_release
 from tests.edges.desk import Desk, staff
@@ -28,6 +28,13 @@ name: Shop
 inputs: {version: {type: string, default: "1"}}
 phases:
   - {id: only, name: Only, activities: [{id: agree, manual: {instructions: Look.}}]}
+"""
+CART = """---
+kind: Resource
+id: cart
+name: Cart
+type: service
+exclusive: true
 """
 TRAIN: dict[str, Any] = {
     "kind": "ReleaseGroup",
@@ -97,6 +104,16 @@ def test_the_glass_is_broken_with_a_reason_when_something_stands_in_the_way(desk
     release.refresh_from_db()
     assert release.state == "running"
     assert BreakGlass.objects.get(release=release).reason == "Payments are down"
+
+
+def test_what_a_running_release_holds_for_itself_alone_is_told_and_may_be_ignored(desk: Desk, release: Release) -> None:
+    apply(None, SHOP.replace("inputs:", "resources: [cart]\ninputs:") + CART, now=timezone.now(), publish=True)
+    holder = planning.create_release(None, process=release.process, name="Holder", now=timezone.now())
+    starting.start_release(None, holder, now=timezone.now())
+    assert "'cart' is held by a running release" in desk.open("releases_release_start", release.pk).text
+    desk.send({"break": "1", "reason": "Both are mine"})
+    release.refresh_from_db()
+    assert release.state == "running"
 
 
 def test_no_glass_is_broken_where_nothing_stands_in_the_way(desk: Desk, release: Release) -> None:

@@ -11,11 +11,25 @@ from django.utils import timezone
 from processes.models import Process
 from releases.models import BreakGlass, Freeze, FreezeException, FreezeWindow, Release
 from releases.services import exempting
-from tests.edges.pages import KINDS, Reader, page_of, plan, publish
+from tests.edges.pages import KINDS, Reader, page_of, plan, publish, start
 from tests.edges.test_pages_costs import queries
 from tests.fakes import ScriptedRunner
 
 pytestmark = pytest.mark.django_db
+
+HOLDS = """
+kind: Resource
+id: cart
+name: Cart
+type: service
+exclusive: true
+---
+kind: Process
+id: holds
+name: Holds
+resources: [cart]
+phases: [{id: only, name: Only, owners: [group:qa], activities: [{id: look, manual: {instructions: Look.}}]}]
+"""
 
 
 @pytest.fixture
@@ -53,6 +67,34 @@ def test_the_start_says_what_stops_it_beside_its_values(release: Release, freeze
     assert (reader.status, Release.objects.get().state) == (409, "draft")
     assert "It did not start. What stands in its way is below." in text
     assert 'value="2.0"' in reader.source
+
+
+def test_a_running_release_that_holds_what_only_one_may_hold_is_told_before_the_start(
+    manager: User, engine: ScriptedRunner
+) -> None:
+    process = publish(HOLDS)
+    holder, release = start(process, manager, name="Holder"), plan(process, manager)
+    reader, address = Reader(manager), page_of(release, "start/")
+    reader.open(address)
+    assert reader.text.count("'cart' is held by a running release, and only one release at a time may use it.") == 1
+    assert f'href="/releases/{holder.pk}/"' in reader.source
+    assert "The group 'qa' owns work in another release at the same time" not in reader.text
+    reader.send(address, start="yes")
+    assert (reader.status, Release.objects.get(pk=release.pk).state) == (409, "draft")
+    assert "Break the glass" in reader.text
+    reader.send(address, break_glass="yes", reason="Both are mine")
+    assert Release.objects.get(pk=release.pk).state == "running"
+    assert [one["code"] for one in BreakGlass.objects.get().ignored] == ["conflict"]
+
+
+def test_what_disturbs_it_is_told_beside_what_holds_it(manager: User, engine: ScriptedRunner) -> None:
+    process, now = publish(HOLDS), timezone.now()
+    start(process, manager)
+    plan_of = {"planned_start_at": now + timedelta(days=1), "planned_end_at": now + timedelta(days=2)}
+    release = plan(process, manager, **plan_of)
+    text = Reader(manager).open(page_of(release, "start/"))
+    assert text.count("'cart' is held by a running release") == 1
+    assert "The group 'qa' owns work in another release at the same time." in text
 
 
 def test_without_anything_in_the_way_there_is_nothing_to_break(release: Release, manager: User) -> None:
