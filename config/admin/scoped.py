@@ -230,9 +230,11 @@ class ScopedAdmin(ModelAdmin):
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """The trail of one object, newest first."""
         obj = self.found(request, object_id)
-        return self.page(request, "admin/pilothouse/history.html", obj, "History", {"events": self.events_of(obj)})
+        return self.page(
+            request, "admin/pilothouse/history.html", obj, "History", {"events": self.events_of(request, obj)}
+        )
 
-    def events_of(self, obj: Any) -> models.QuerySet[Event]:
+    def events_of(self, request: HttpRequest, obj: Any) -> Iterable[Event]:
         """The newest events about an object."""
         about = Event.objects.filter(subject_type=self.opts.model_name, subject_id=obj.pk, release_id=None)
         return about.order_by("-id")[:MOST_EVENTS]

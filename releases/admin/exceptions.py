@@ -13,6 +13,7 @@ from unfold.enums import ActionVariant
 from config.admin.asking import AskingAdmin, Question
 from config.admin.scoped import ReadOnlyAdmin
 from config.admin.trail import shown_json
+from releases import mentions
 from releases.models import BreakGlass, FreezeException
 from releases.reading.freezes import debt_may, exception_may, visible_debts, visible_exceptions
 from releases.services import exempting
@@ -127,6 +128,11 @@ class BreakGlassAdmin(DecidedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Those of releases this person may see."""
         return visible_debts(request.user)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """One of them, which names other releases as far as this person may see them."""
+        found = super().get_object(request, object_id, from_field)
+        return None if found is None else mentions.masked_debts(request.user, [found])[0]
 
     def verbs(self, request: HttpRequest, obj: Any) -> list[str]:
         """What this person may do about it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +24,7 @@ from processes.admin.fields import YamlField
 from processes.admin.filters import ProcessFilter
 from processes.document import dump
 from processes.models import InputSet
-from releases import policy
+from releases import mentions, policy
 from releases.admin.release_time import ReleaseTime, time_verbs
 from releases.models import Release
 from releases.reading.may import release_may
@@ -174,9 +175,10 @@ class ReleaseAdmin(ReleaseTime):
         """The release's page, with everything in it."""
         return reverse("releases:show", args=[obj.pk])
 
-    def events_of(self, obj: Any) -> QuerySet[Event]:
+    def events_of(self, request: HttpRequest, obj: Any) -> Iterable[Event]:
         """Everything that happened in the release, newest first."""
-        return Event.objects.filter(release_id=obj.pk).order_by("-id")[:MOST_EVENTS]
+        newest = Event.objects.filter(release_id=obj.pk).order_by("-id")[:MOST_EVENTS]
+        return mentions.masked_events(request.user, newest)
 
     # What is done -----------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -52,7 +53,7 @@ class RunAdmin(ReadOnlyAdmin):
         assert isinstance(row, Release)
         return row
 
-    def events_of(self, obj: Any) -> QuerySet[Event]:
+    def events_of(self, request: HttpRequest, obj: Any) -> Iterable[Event]:
         """The newest events about the row, out of its release's."""
         about = Event.objects.filter(release_id=self.release_of_row(obj).pk)
         return about.filter(subject_type=self.opts.model_name, subject_id=obj.pk).order_by("-id")[:MOST_EVENTS]

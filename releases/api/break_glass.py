@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from config.rest.bodies import Input, given
 from config.rest.describe import Anything, describe
 from config.rest.views import LARGEST_ID, View
+from releases import mentions
 from releases.models import BreakGlass
 from releases.reading.freezes import debt_may, visible_debts
 from releases.services.break_glass import sign_off_break_glass
@@ -89,6 +90,10 @@ class BreakGlasses(View):
         """Answer with a page."""
         return self.page(DebtOut)
 
+    def paginate_queryset(self, queryset: Any) -> Any:
+        """Return a page's rows, which name other releases as far as the caller may see them."""
+        return mentions.masked_debts(self.request.user, super().paginate_queryset(queryset) or ())
+
     @describe("Look at a start in spite of something.", gives=DebtDetailOut)
     def retrieve(self, request: Request, pk: str) -> Response:
         """Answer with it."""
@@ -107,4 +112,5 @@ class BreakGlasses(View):
         return self._shown(pk)
 
     def _shown(self, pk: str) -> Response:
-        return Response(DebtDetailOut(self.one(pk=pk), context=self.get_serializer_context()).data)
+        [debt] = mentions.masked_debts(self.request.user, [self.one(pk=pk)])
+        return Response(DebtDetailOut(debt, context=self.get_serializer_context()).data)

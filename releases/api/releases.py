@@ -19,7 +19,7 @@ from config.models import Event
 from config.rest.bodies import given
 from config.rest.describe import Anything, describe
 from config.rest.views import View, etag, require_match, tagged
-from releases import policy, reading
+from releases import mentions, policy, reading
 from releases.api.before_start import BeforeStart
 from releases.api.blocked import ReleaseBlockedOut
 from releases.api.dates import ReleaseMoves
@@ -259,14 +259,16 @@ class Releases(BeforeStart, ReleaseMoves, View):
     @action(detail=True, pagination_class=None, filterset_class=None)
     def blocked(self, request: Request, pk: str) -> Response:
         """Answer with the links of the release and of its idle phases and activities, in document order."""
-        return Response(ReleaseBlockedOut(reading.release_blocked(self.one(pk=pk), now=timezone.now())).data)
+        found = reading.release_blocked(request.user, self.one(pk=pk), now=timezone.now())
+        return Response(ReleaseBlockedOut(found).data)
 
     @describe("List what happened in a release, in order.", gives=EventOut(many=True))
     @action(detail=True, filterset_class=None, ordering=("id",))
     def events(self, request: Request, pk: str) -> Response:
         """Answer with a page of events."""
         rows = self.paginate_queryset(Event.objects.filter(release_id=self.one(pk=pk).pk))
-        return self.get_paginated_response(EventOut(rows, many=True).data)
+        shown = mentions.masked_events(request.user, rows or ())
+        return self.get_paginated_response(EventOut(shown, many=True).data)
 
     @describe("List what a release has made or put somewhere, newest first.", gives=ArtifactOut(many=True))
     @action(detail=True, filterset_class=None)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from config.trail import Actor
-from releases import policy
+from releases import mentions
 from releases.findings import Finding
 from releases.models import Release
 from releases.reading import unstarted
@@ -17,7 +16,6 @@ from releases.services.preflight import preflight
 
 #: The states in which a release may still be started, or scheduled again for it.
 MAY_START = ("draft", "scheduled", "missed")
-_OTHER = re.compile(r"R-(\d{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +68,13 @@ def standings_for(actor: Actor, findings: Iterable[Finding]) -> list[Standing]:
 
 def standings_of_many(actor: Actor, lists: Sequence[Sequence[Finding]]) -> list[list[Standing]]:
     """The same for several lists of findings, still in one query."""
-    ids = {pk for findings in lists for finding in findings if (pk := _other(finding)) is not None}
-    seen = policy.visible_releases(actor).filter(pk__in=ids).only("name", "version").in_bulk() if ids else {}
+    seen = mentions.seen_among(actor, (mentions.mentioned_in(one) for findings in lists for one in findings))
     return [[_standing(finding, seen) for finding in findings] for findings in lists]
 
 
 def _standing(finding: Finding, seen: dict[int, Release]) -> Standing:
-    pk = _other(finding)
+    pk = mentions.mentioned_in(finding)
     if pk is None:
         return Standing(finding)
     other = seen.get(pk)
     return Standing(finding if other is not None else replace(finding, path=""), other)
-
-
-def _other(finding: Finding) -> int | None:
-    found = _OTHER.fullmatch(finding.path)
-    return int(found[1]) if found else None

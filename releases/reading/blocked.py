@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from config.trail import Actor
 from releases.models import ActivityRun, PhaseRun, Release
 from releases.reading import unstarted
 from releases.reading.chain import Chain, hanging
@@ -54,12 +55,15 @@ class ReleaseBlocked:
     runs: list[Blocked] = field(default_factory=list)
 
 
-def release_blocked(release: Release, *, now: datetime) -> ReleaseBlocked:
-    """Return why a release does not start, or everything idle in one that runs; nothing once it is over."""
+def release_blocked(actor: Actor, release: Release, *, now: datetime) -> ReleaseBlocked:
+    """Return why a release does not start, or everything idle in one that runs; nothing once it is over.
+
+    Other releases that keep it from starting are told as far as `actor` may see them.
+    """
     if release.finished_at is not None:
         return ReleaseBlocked(release.pk, release.state, None, "")
     if release.snapshot_id is None:
-        links = unstarted.links_of(release, now=now)
+        links = unstarted.links_of(actor, release, now=now)
         at, hangs_on = unstarted.earliest_of(links, now=now)
         return ReleaseBlocked(release.pk, release.state, at, hangs_on, links)
     situation = situation_of(release, now=now)

@@ -10,6 +10,8 @@ from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 
+from config.trail import Actor
+from releases import mentions
 from releases.findings import Finding
 from releases.models import Release
 from releases.reading.links import MOST_NAMES, Link, full_names, listed, spoken
@@ -30,9 +32,11 @@ _CAUSES = {
 }
 
 
-def links_of(release: Release, *, now: datetime) -> list[Link]:
-    """Return what a release that has not started waits for. It takes the same few queries whatever that is."""
-    return links_with(release, [Finding.from_json(finding) for finding in release.findings], now=now)
+def links_of(actor: Actor, release: Release, *, now: datetime) -> list[Link]:
+    """Return what a release that has not started waits for, as `actor` may see it. It takes the same few queries
+    whatever that is."""
+    stored = mentions.masked(actor, (Finding.from_json(finding) for finding in release.findings))
+    return links_with(release, stored, now=now)
 
 
 def links_with(release: Release, findings: Iterable[Finding], *, now: datetime) -> list[Link]:

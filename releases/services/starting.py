@@ -14,7 +14,7 @@ from activities.canonical import secret_names
 from config.errors import Conflict, Fault, InvalidInput
 from config.trail import Actor, actor_name
 from processes.models import ProcessRevision
-from releases import assignees, bookings, policy, resolution
+from releases import assignees, bookings, mentions, policy, resolution
 from releases.execution import lifecycle, taking_part
 from releases.execution.snapshots import pinned
 from releases.findings import Finding
@@ -152,7 +152,7 @@ def begin_release(
         if break_glass is not None:
             breaking.break_glass(actor, locked, stops, reason=break_glass, now=now)
         elif stops:
-            raise gates.Stopped(stops)
+            raise gates.Stopped(mentions.masked(actor, stops))
         take_part(locked, preview.expanded)
         bookings.book_started(locked, whats, now=now)
         lifecycle.begin(

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from config.errors import Conflict, InvalidInput, NotFound, NotPermitted, PilothouseError
 from config.models import Event
 from config.pages import once, page, person
-from releases import inbox, reading
+from releases import inbox, mentions, reading
 from releases.findings import Finding
 from releases.models import Artifact, BreakGlass, PhaseRun, Release
 from releases.progress import progress_of
@@ -118,7 +118,7 @@ def events(request: HttpRequest, pk: int) -> HttpResponse:
     found = Event.objects.filter(release_id=release.pk).order_by("-pk")
     if before.isdecimal() and len(before) < 19:
         found = found.filter(pk__lt=int(before))
-    shown = list(found[: EVENTS + 1])
+    shown = mentions.masked_events(request.user, found[: EVENTS + 1])
     context = {
         **head_of(request, release, "events"),
         "events": shown[:EVENTS],

@@ -225,7 +225,7 @@ def test_a_release_lists_everything_idle_in_order_and_what_it_waits_for_itself(e
     )
     release = start(text)
     work(release)
-    found = release_blocked(release, now=MONDAY)
+    found = release_blocked(None, release, now=MONDAY)
     assert drawn(found.links) == ["running p/a", "done p/c"]
     assert [(run.path, run.state) for run in found.runs] == [
         ("p/b", "pending"),
@@ -241,15 +241,15 @@ def test_what_is_over_waits_for_nothing(engine, manager):
     assert why(release, "p/a").links == []
     running.abort_release(manager, release, now=MONDAY, reason="no")
     release.refresh_from_db()
-    found = release_blocked(release, now=MONDAY)
+    found = release_blocked(None, release, now=MONDAY)
     assert (found.links, found.runs) == ([], [])
     assert why(release, "p/b").links == []
 
 
 def cost(release: Release) -> int:
-    release_blocked(release, now=MONDAY)  # the tree is read once per process
+    release_blocked(None, release, now=MONDAY)  # the tree is read once per process
     with CaptureQueriesContext(connection) as caught:
-        release_blocked(release, now=MONDAY)
+        release_blocked(None, release, now=MONDAY)
     return len(caught)
 
 

@@ -28,7 +28,7 @@ def planned(**more: Any) -> Release:
 
 
 def why(release: Release) -> ReleaseBlocked:
-    return release_blocked(release, now=MONDAY)
+    return release_blocked(None, release, now=MONDAY)
 
 
 def kinds(found: ReleaseBlocked) -> list[str]:
@@ -69,11 +69,12 @@ def test_what_stops_it_is_a_link_and_what_only_disturbs_it_is_none():
 
 
 def test_what_has_no_end_of_its_own_leaves_the_earliest_start_open():
-    held = Finding("resource", "The resource cart is held by R-12.", path="R-12", who=("group:ops",))
+    other = f"R-{planned(state='running', started_at=MONDAY).pk}"
+    held = Finding("resource", "The resource cart is held by another.", path=other, who=("group:ops",))
     found = why(planned(planned_start_at=MONDAY + HOUR, findings=findings(held)))
     assert (kinds(found), found.earliest_at) == (["planned_start", "resource"], None)
     assert found.hangs_on == "It hangs on resource (ops)."
-    assert found.links[1].path == "R-12"
+    assert found.links[1].path == other
 
 
 def test_a_finding_takes_the_place_of_a_link_of_the_same_kind():

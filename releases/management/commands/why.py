@@ -33,7 +33,8 @@ class Command(BlueprintCommand):
         if release is None:
             raise NotFound("There is no such release, or you may not see it.")
         now, path = timezone.now(), options["path"]
-        found = reading.run_blocked(_run(release, path), now=now) if path else reading.release_blocked(release, now=now)
+        run = _run(release, path) if path else None
+        found = reading.run_blocked(run, now=now) if run else reading.release_blocked(actor, release, now=now)
         self.stdout.write("\n".join(_told(found)))
 
 
