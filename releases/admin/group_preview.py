@@ -48,10 +48,12 @@ class Coming:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What saving would do. `agreed` is the digest of the document that was shown; `is_asked` says by whose wish."""
+    """What saving would do, to `more` releases that whoever saves may not see. `agreed` is the digest of the document
+    that was shown; `is_asked` says by whose wish."""
 
     status: str
     changes: list[Change]
+    more: int
     coming: Coming | None
     agreed: str
     is_asked: bool

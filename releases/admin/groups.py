@@ -30,7 +30,7 @@ from releases.admin.group_preview import Coming, Preview, SkipForm, coming_of
 from releases.groups import delete_group, export_group, preview_group, save_planned
 from releases.models import Release, ReleaseGroup
 from releases.services.moving import skip_occurrence
-from releases.services.trains import Change
+from releases.services.trains import Change, seen_of
 
 MOST_PLANNED = 20
 MOST_DATES = 10
@@ -130,7 +130,7 @@ class ReleaseGroupAdmin(UsedBy, GuardedAdmin):
             return True
         dates = reading.dates_of(document.get("cadence") or {}, after=now, most=MOST_DATES)
         coming = coming_of(dates) if dates.words else None
-        request.__dict__["preview"] = Preview(saved.status, saved.changes, coming, seen, is_asked=is_asked)
+        request.__dict__["preview"] = Preview(saved.status, *seen_of(saved.changes), coming, seen, is_asked=is_asked)
         return False
 
     def store(self, request: HttpRequest, obj: Any, form: Any, *, change: bool, now: datetime) -> ReleaseGroup:

@@ -27,7 +27,7 @@ from releases.services import exempting, gates, starting
 from releases.services.foreseeing import foresee_move
 from releases.services.moving import THIS, move_release
 from releases.services.preflight import preflight
-from releases.services.trains import Change
+from releases.services.trains import Change, seen_of
 
 FREEZES = ("frozen", "activity_frozen")
 _UNSTARTED = ("draft", "scheduled", "missed", "cancelled")
@@ -127,8 +127,8 @@ class ReleaseTime(AskingAdmin, GuardedAdmin):
         was = release.planned_start_at
         foreseen = foresee_move(request.user, release, **_typed(form), now=now)
         own = Change("changed", release.pk, str(release), was, foreseen.starts_at)
-        others = [change for change in foreseen.changes if change.release_id != release.pk]
-        return {"changes": [own, *others], "findings": foreseen.findings, "shown": _key(form)}
+        others, more = seen_of(change for change in foreseen.changes if change.release_id != release.pk)
+        return {"changes": [own, *others], "more": more, "findings": foreseen.findings, "shown": _key(form)}
 
     # Exceptions -------------------------------------------------------------------------------------------------------
 

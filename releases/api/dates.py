@@ -21,7 +21,7 @@ from config.rest.views import whole_number
 from processes.schema import require_structure
 from releases import groups, reading
 from releases.services.moving import SCOPES, move_release, skip_occurrence
-from releases.services.trains import Change
+from releases.services.trains import seen_of
 
 MOST_DATES = 200
 _DATES = (
@@ -68,11 +68,17 @@ class PlannedChangeOut(serializers.Serializer[Any]):
     after = serializers.DateTimeField(allow_null=True)
 
 
-class DifferenceOut(serializers.Serializer[Any]):
-    """What saving a group would do: to the group, and to its planned releases."""
+class ChangesOut(serializers.Serializer[Any]):
+    """What planning does to releases you may see, and to how many others."""
+
+    changes = PlannedChangeOut(many=True)
+    more = serializers.IntegerField(help_text="How many releases change or are kept that you may not see.")
+
+
+class DifferenceOut(ChangesOut):
+    """What saving a group would do: to the group, and to its planned releases. `more` of these you may not see."""
 
     status = serializers.CharField()
-    changes = PlannedChangeOut(many=True)
     next = DatesOut()
 
 
@@ -97,13 +103,12 @@ class MoveIn(Input):
     scope = serializers.ChoiceField(choices=list(SCOPES), required=False, default=SCOPES[0])
 
 
-class MovedOut(serializers.Serializer[Any]):
-    """The release as it is planned now, and what happened to others of its group."""
+class MovedOut(ChangesOut):
+    """The release as it is planned now, and what happened to others of its group; `more` of these you may not see."""
 
     id = serializers.IntegerField(source="release.pk")
     planned_start_at = serializers.DateTimeField(source="release.planned_start_at")
     planned_end_at = serializers.DateTimeField(source="release.planned_end_at", allow_null=True)
-    changes = PlannedChangeOut(many=True)
 
 
 class PlannedDateOut(serializers.Serializer[Any]):
@@ -149,9 +154,9 @@ class GroupDates:
         now = timezone.now()
         saved = groups.preview_group(request.user, document, now=now)
         coming = reading.dates_of(document.get("cadence") or {}, after=now)
-        return Response(
-            {"status": saved.status, "changes": shown_changes(saved.changes), "next": DatesOut(coming).data}
-        )
+        changes, more = seen_of(saved.changes)
+        shown = {"status": saved.status, "changes": changes, "more": more, "next": coming}
+        return Response(DifferenceOut(shown).data)
 
     @describe("Skip an occurrence: call off its release, or leave its date out.", takes=SkipIn, gives=SkippedOut)
     @action(detail=True, methods=["post"], pagination_class=None, filterset_class=None)
@@ -189,12 +194,8 @@ class ReleaseMoves:
             scope=said["scope"],
             now=timezone.now(),
         )
-        return Response({**MovedOut(moved).data, "changes": shown_changes(moved.changes)})
-
-
-def shown_changes(changes: list[Change]) -> Any:
-    """Return changes as answers say them."""
-    return PlannedChangeOut(changes, many=True).data
+        changes, more = seen_of(moved.changes)
+        return Response(MovedOut({"release": moved.release, "changes": changes, "more": more}).data)
 
 
 def _moment(request: Request, name: str, default: datetime | None) -> datetime | None:

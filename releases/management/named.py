@@ -12,7 +12,7 @@ from processes.schema_formats import FORMATS, is_moment
 from releases import policy
 from releases.models import Release, ReleaseGroup
 from releases.reading.freezes import visible_groups
-from releases.services.trains import Change
+from releases.services.trains import Change, seen_of
 
 
 def group_named(actor: Actor, slug: str) -> ReleaseGroup:
@@ -53,8 +53,11 @@ def utc(moment: datetime | None) -> str:
 
 def lines_of(changes: Iterable[Change]) -> Iterator[str]:
     """Return a line for each change of a plan."""
-    for change in changes:
+    seen, more = seen_of(changes)
+    for change in seen:
         number = "" if change.release_id is None else f"R-{change.release_id} "
         is_moved = change.before is not None and change.after is not None and change.before != change.after
         when = f"{utc(change.before)} -> {utc(change.after)}" if is_moved else utc(change.after or change.before)
         yield f"{change.kind:8} {number}{change.name}: {when}"
+    if more:
+        yield f"{more} more that you may not see"

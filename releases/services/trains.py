@@ -15,7 +15,7 @@ Releases are locked after their group and in the order of their ids, and none of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ from django.db.models import Q
 from config.errors import ExpressionFailed, Fault, InvalidInput
 from config.trail import MACHINE, Actor, record
 from processes import durations, expressions
-from releases import bookings, cadence, calendars
+from releases import bookings, cadence, calendars, policy
 from releases.cadence import Occurrence
 from releases.models import Release, ReleaseGroup
 from releases.reconciling import Planned, numbered, reconcile
@@ -51,7 +51,8 @@ _FOLLOWS = ("occurs_at", "sequence", "name", "version", "planned_start_at", "pla
 class Change:
     """What planning does to one release: `kind` is created, changed or removed, or kept for one that people touched.
 
-    `starts_at` is empty before it was created and after it was removed.
+    `before` is empty until it was created, `after` once it was removed. `is_seen` says whether whoever plans may see
+    the release: changing a group is not looking into its releases, and people give those names.
     """
 
     kind: str
@@ -59,6 +60,14 @@ class Change:
     name: str
     before: datetime | None
     after: datetime | None
+    is_seen: bool = True
+
+
+def seen_of(changes: Iterable[Change]) -> tuple[list[Change], int]:
+    """Return the changes of releases that whoever plans may see, and how many others there are."""
+    listed = list(changes)
+    seen = [change for change in listed if change.is_seen]
+    return seen, len(listed) - len(seen)
 
 
 def plan_group(group_id: int, *, now: datetime) -> list[Change]:
@@ -106,6 +115,7 @@ def plan_locked(actor: Actor, group: ReleaseGroup, *, now: datetime) -> list[Cha
     known = [Planned(pk, _occurs_at(row), is_free(row, now) and _in(row, horizon)) for pk, row in releases.items()]
     pairs = reconcile(known, [one.occurs_at for one in wanted], zone)
     by_moment = {one.occurs_at: one for one in wanted}
+    seen = _seen(actor, releases)
     numbers = _numbers(group, [*pairs.moved.values(), *pairs.created], [*pairs.moved, *pairs.removed])
     changes = [_remove(actor, releases[pk], now) for pk in pairs.removed]
     for pk, moment in pairs.moved.items():
@@ -116,7 +126,14 @@ def plan_locked(actor: Actor, group: ReleaseGroup, *, now: datetime) -> list[Cha
     booked = {change.release_id or 0 for change in changes if change.kind in ("created", "changed")}
     bookings.rebook_many(list(Release.objects.filter(pk__in=booked).select_related("process", "input_set")), now=now)
     _look_again(group, rule, horizon, now)
+    changes = [replace(one, is_seen=one.kind == "created" or one.release_id in seen) for one in changes]
     return sorted(changes, key=lambda change: change.after or change.before or now)
+
+
+def _seen(actor: Actor, ids: Collection[int]) -> set[int]:
+    if actor is None:
+        return set(ids)
+    return set(policy.visible_releases(actor).filter(pk__in=ids).values_list("pk", flat=True)) if ids else set()
 
 
 def withdraw_untouched(actor: Actor, group: ReleaseGroup, *, now: datetime) -> list[Change]:

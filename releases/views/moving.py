@@ -20,6 +20,7 @@ from releases.models import Release
 from releases.reading import groups
 from releases.services.foreseeing import Foreseen, foresee_move
 from releases.services.moving import THIS, move_release
+from releases.services.trains import seen_of
 from releases.views.frame import find_release
 
 MOVABLE = ("draft", "scheduled", "missed", "cancelled")
@@ -115,6 +116,8 @@ def _show(
     group = release.group
     is_series = group is not None and release.occurs_at is not None and bool(group.body.get("cadence"))
     may_series = is_series and allowed(person(request), "releases.change_releasegroup", group)
+    others = [one for one in foreseen.changes if one.release_id != release.pk] if foreseen else []
+    changes, more = seen_of(others)
     context: dict[str, Any] = {
         "release": release,
         "is_series": is_series,
@@ -125,7 +128,8 @@ def _show(
         "scope": request.POST.get("scope", THIS),
         "foreseen": foreseen,
         "is_same": foreseen is not None and _times(foreseen) == (release.planned_start_at, release.planned_end_at),
-        "changes": [one for one in foreseen.changes if one.release_id != release.pk] if foreseen else [],
+        "changes": changes,
+        "more": more,
         "standings": reading.standings_for(request.user, foreseen.findings) if foreseen else [],
         "wrong": {fault.path: fault for fault in faults},
         "faults": [fault for fault in faults if fault.path not in _BOXES],

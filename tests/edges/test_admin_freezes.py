@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.urls import reverse
 from django.utils import timezone
 
 from releases.freeze_documents import export_freeze, save_freeze
@@ -97,7 +98,8 @@ def test_saving_an_untouched_form_changes_nothing(desk: Desk) -> None:
 
 def test_the_line_is_stopped_and_lifted(desk: Desk, train: ReleaseGroup) -> None:
     assert "Stop the line" in desk.open("releases_freeze_changelist").text
-    desk.open("releases_freeze_stop").send({"reason": "Payments are down"})
+    assert reverse("admin:jsi18n") in desk.open("releases_freeze_stop").source, "its calendars need the words"
+    desk.send({"reason": "Payments are down"})
     assert desk.status == 400
     assert "The scope names nothing" in desk.text
     desk.open("releases_freeze_stop").send({"groups": ["train"], "reason": "Payments are down"})

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
 from django.contrib.auth.models import User
+from django.core.management import call_command
+from guardian.shortcuts import assign_perm
 
+from processes.document import dump
 from processes.services import apply
 from releases.groups import save_group
 from releases.models import BreakGlass, Freeze, FreezeWindow, Release, ReleaseGroup
+from releases.services import planning
 from tests.edges.calls import Caller
+from tests.edges.desk import Desk, staff
+from tests.edges.pages import Reader
 
 pytestmark = pytest.mark.django_db
 
@@ -96,6 +104,55 @@ def test_the_difference_is_shown_and_nothing_is_saved(manager: User) -> None:
         },
     )
     assert first().planned_start_at == datetime(2026, 10, 15, 7, tzinfo=UTC)
+
+
+@pytest.fixture
+def planner(stranger: User, train: ReleaseGroup) -> User:
+    """Changes the group's cadence, and may see none of its releases; one of them has a name of its own."""
+    assign_perm("change_releasegroup", stranger, train)
+    planning.edit_release(None, first(), {"name": "Takeover of Acme"}, now=NOW)
+    return User.objects.get(pk=stranger.pk)
+
+
+LATER = {**DOCUMENT, "cadence": {**DOCUMENT["cadence"], "start": "2026-10-15T10:00"}}
+
+
+def test_the_difference_names_only_releases_one_may_see(planner: User, manager: User) -> None:
+    whole, part = (Caller(who).post("release-groups/difference/", LATER) for who in (manager, planner))
+    assert ("Takeover of Acme" in str(whole), whole["more"]) == (True, 0)
+    assert (part["status"], part["changes"], part["more"]) == ("changed", [], len(whole["changes"]))
+    fewer = {**LATER, "cadence": {**LATER["cadence"], "include": ["2026-10-20"]}}
+    added = Caller(planner).post("release-groups/difference/", fewer)
+    assert [one["kind"] for one in added["changes"]] == ["created"]
+
+
+def test_a_move_names_only_the_others_one_may_see(planner: User) -> None:
+    second = Release.objects.order_by("planned_start_at")[1]
+    assign_perm("operate_release", planner, second)
+    assert Release.objects.count() > 2
+    said = {"planned_start_at": "2026-10-22T09:00:00Z", "scope": "all"}
+    moved = Caller(planner).post(f"releases/{second.pk}/move/", said)
+    assert [one["release"] for one in moved["changes"]] == [second.pk]
+    assert moved["more"] == Release.objects.count() - 1
+    page = Reader(planner).send(
+        f"/releases/{second.pk}/move/", look="yes", planned_start_at="2026-10-22T08:00", scope="all"
+    )
+    assert f"{moved['more']} more releases of the group that you may not see" in page
+    assert "Takeover of Acme" not in page
+
+
+def test_the_command_names_only_releases_one_may_see(planner: User, tmp_path: Path) -> None:
+    file, said = tmp_path / "train.yaml", StringIO()
+    file.write_text(dump([LATER]))
+    call_command("plan_difference", file=[str(file)], stdout=said, **{"as": "stranger"})
+    assert said.getvalue().splitlines() == ["train: changed", f"  {Release.objects.count()} more that you may not see"]
+
+
+def test_the_admins_preview_names_only_releases_one_may_see(planner: User, train: ReleaseGroup) -> None:
+    desk = Desk(staff(planner))
+    desk.open("releases_releasegroup_change", train.pk).save(start="2026-10-15T10:00", _preview="1")
+    assert "more releases of the group that you may not see" in desk.text
+    assert "Takeover of Acme" not in desk.text
 
 
 def test_a_bad_rule_says_which_part_is_wrong(manager: User) -> None:
