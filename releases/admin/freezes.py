@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
-from unfold.decorators import action
+from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from config.admin.asking import AskingAdmin, Question
@@ -67,10 +67,10 @@ class FreezeAdmin(AskingAdmin):
 
     # What is shown ----------------------------------------------------------------------------------------------------
 
-    @admin.display(description="applies now", boolean=True)
-    def applies(self, freeze: Any) -> bool:
+    @display(description="now", label={"applies": "warning"})
+    def applies(self, freeze: Any) -> tuple[str, str] | None:
         """Whether it applies now."""
-        return bool(freeze.applies_now)
+        return ("applies", "applies") if freeze.applies_now else None
 
     @admin.display(description="recurs")
     def recurs(self, freeze: Freeze) -> str:

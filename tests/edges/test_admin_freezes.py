@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from releases.freeze_documents import export_freeze, save_freeze
 from releases.models import BreakGlass, Freeze, FreezeException, Release, ReleaseGroup
+from releases.services.freezing import stop_the_line
 from tests.builders import MONDAY, start
 from tests.edges.desk import Desk, staff
 
@@ -147,3 +148,9 @@ def test_broken_glass_is_signed_off(desk: Desk, release: Release) -> None:
     desk.open("releases_breakglass_sign_off", debt.pk).send({"reason": "Fine"})
     debt.refresh_from_db()
     assert (debt.signed_by_name, debt.comment) == ("manager", "Fine")
+
+
+def test_the_list_marks_those_that_apply_now(desk: Desk, train: ReleaseGroup) -> None:
+    assert "applies" not in desk.open("releases_freeze_changelist").text
+    stop_the_line(None, scope={"groups": ["train"]}, reason="Outage", now=timezone.now())
+    assert "applies" in desk.open("releases_freeze_changelist").text
