@@ -23,6 +23,7 @@ from releases import mentions, policy, reading
 from releases.api.before_start import BeforeStart
 from releases.api.blocked import ReleaseBlockedOut
 from releases.api.dates import ReleaseMoves
+from releases.api.forecasts import ReleaseForecasts
 from releases.api.plans import GivenIn, PlanIn, PreviewOut, ReleaseIn, RoleIn, StartIn, resolved_plan, shown
 from releases.api.shapes import RELEASE_STATES, ArtifactOut, EventOut, NothingIn, ReasonedIn, TreeOut, ValueOut, WhyIn
 from releases.health import HEALTH, with_health
@@ -114,7 +115,7 @@ class ReleaseFilter(django_filters.FilterSet):
         return rows.filter(Q(name__icontains=text) | Q(version__icontains=text))
 
 
-class Releases(BeforeStart, ReleaseMoves, View):
+class Releases(BeforeStart, ReleaseForecasts, ReleaseMoves, View):
     """Releases the caller may see."""
 
     lookup_value_converter = "row"

@@ -4,6 +4,8 @@ from releases.reading.activity import ActivityDetail, activity_detail
 from releases.reading.before_start import BeforeStart, Standing, before_start, standings_for, standings_of_many
 from releases.reading.blocked import Blocked, ReleaseBlocked, release_blocked, run_blocked
 from releases.reading.dates import NextDate, NextDates, dates_of, next_dates
+from releases.reading.forecasts import ReleaseForecast, Step, planned_spans, release_forecast
+from releases.reading.involved import Involved, involved_in
 from releases.reading.links import Link
 from releases.reading.logs import Log, log_of
 from releases.reading.may import release_may
@@ -17,6 +19,7 @@ __all__ = [
     "ActivityView",
     "BeforeStart",
     "Blocked",
+    "Involved",
     "Link",
     "Log",
     "NextDate",
@@ -25,16 +28,21 @@ __all__ = [
     "PhaseView",
     "PlannedDate",
     "ReleaseBlocked",
+    "ReleaseForecast",
     "Standing",
+    "Step",
     "Value",
     "activity_detail",
     "before_start",
     "dates_of",
+    "involved_in",
     "log_of",
     "next_dates",
     "phase_detail",
     "planned_dates",
+    "planned_spans",
     "release_blocked",
+    "release_forecast",
     "release_inputs",
     "release_may",
     "release_tree",

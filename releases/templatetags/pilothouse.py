@@ -151,6 +151,19 @@ def moment(at: datetime | None, look: str = "") -> SafeString:
 
 
 @register.simple_tag
+def soon(at: datetime | None) -> SafeString:
+    """Return a moment of the days around as people say it (`14:20 CET, Thu`), any other like `moment`."""
+    if at is None:
+        return SafeString("")
+    local, today = timezone.localtime(at), timezone.localtime().date()
+    if abs((local.date() - today).days) > 6:
+        return moment(at)
+    in_utc = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    text = f"{local:%H:%M %Z, %a}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), in_utc, text)
+
+
+@register.simple_tag
 def stretch(start: datetime | None, end: datetime | None = None, zone: str = "") -> SafeString:
     """Return from when to when something is planned, with its weekdays, in a zone or in the reader's own."""
     if start is None:

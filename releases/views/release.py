@@ -31,13 +31,16 @@ _EXPECTED = (InvalidInput, NotPermitted, Conflict)
 
 def head_of(request: HttpRequest, release: Release, tab: str) -> dict[str, Any]:
     """Return what the head of every page of a release shows."""
+    is_live, now = release.state in ("running", "paused"), timezone.now()
     return {
         "release": release,
         "progress": progress_of([release.pk])[release.pk],
         "may": reading.release_may(request.user, release),
         "may_see_group": release.group is not None and groups.may_see(request.user, release.group),
         "tab": tab,
-        "is_live": release.state in ("running", "paused"),
+        "is_live": is_live,
+        "forecast": reading.release_forecast(release, now=now) if is_live else None,
+        "involved": reading.involved_in(release, now=now),
     }
 
 

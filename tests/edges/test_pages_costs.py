@@ -78,7 +78,7 @@ def test_refreshing_a_release_takes_few_queries(manager: User, owner: User, djan
     large = start(many(50), manager)
     reader = Reader(owner)
     reader.open(page_of(large))
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(28):
         reader.open(page_of(large), HX_Request="true", HX_Target="div#live")
 
 
