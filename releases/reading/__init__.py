@@ -5,6 +5,7 @@ from releases.reading.before_start import BeforeStart, Standing, before_start, s
 from releases.reading.blocked import Blocked, ReleaseBlocked, release_blocked, run_blocked
 from releases.reading.dates import NextDate, NextDates, dates_of, next_dates
 from releases.reading.forecasts import ReleaseForecast, Step, planned_spans, release_forecast
+from releases.reading.graph import Graph, GraphNode, planned_graph, release_graph
 from releases.reading.involved import Involved, involved_in
 from releases.reading.links import Link
 from releases.reading.logs import Log, log_of
@@ -19,6 +20,8 @@ __all__ = [
     "ActivityView",
     "BeforeStart",
     "Blocked",
+    "Graph",
+    "GraphNode",
     "Involved",
     "Link",
     "Log",
@@ -40,9 +43,11 @@ __all__ = [
     "next_dates",
     "phase_detail",
     "planned_dates",
+    "planned_graph",
     "planned_spans",
     "release_blocked",
     "release_forecast",
+    "release_graph",
     "release_inputs",
     "release_may",
     "release_tree",

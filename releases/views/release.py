@@ -48,10 +48,14 @@ def board_of(request: HttpRequest, release: Release, **more: Any) -> dict[str, A
     """Return what the page of phases and activities shows; `more` is the open activity's panel, if one is open."""
     waiting = inbox.waiting_for(person(request), release=release) if release.snapshot_id else []
     head = head_of(request, release, "activities")
+    phases = reading.release_tree(release)
+    forecast = head["forecast"]
+    critical = {step.id for step in forecast.steps if step.is_critical and step.id} if forecast else set()
     return {
         **head,
         **_glass_of(request, release),
-        "phases": reading.release_tree(release),
+        "phases": phases,
+        "graph": reading.release_graph(phases, critical) if release.snapshot_id else reading.planned_graph(release),
         "waiting": waiting,
         "waits": {entry.run.pk for entry in waiting},
         "before": None if release.snapshot_id else reading.before_start(request.user, release, now=timezone.now()),
