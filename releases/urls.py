@@ -18,6 +18,7 @@ from releases.views import (
     planning,
     release,
     starting,
+    watching,
 )
 
 releases = (
@@ -32,6 +33,7 @@ releases = (
         path("releases/<int:pk>/values/", release.values, name="values"),
         path("releases/<int:pk>/outputs/", release.outputs, name="outputs"),
         path("releases/<int:pk>/events/", release.events, name="events"),
+        path("releases/<int:pk>/timeline/", watching.timeline, name="timeline"),
         path("releases/<int:pk>/do/<slug:verb>/", release.act, name="act"),
         path("releases/<int:pk>/phases/<int:phase_pk>/restart/", release.restart_phase, name="restart-phase"),
         path("releases/<int:pk>/activities/<int:run_pk>/", activity.show, name="activity"),

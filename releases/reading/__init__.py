@@ -12,6 +12,7 @@ from releases.reading.logs import Log, log_of
 from releases.reading.may import release_may
 from releases.reading.phase import PhaseDetail, phase_detail
 from releases.reading.planned import PlannedDate, planned_dates
+from releases.reading.timeline import Timeline, release_timeline
 from releases.reading.tree import ActivityView, PhaseView, release_tree
 from releases.reading.values import Value, release_inputs
 
@@ -34,6 +35,7 @@ __all__ = [
     "ReleaseForecast",
     "Standing",
     "Step",
+    "Timeline",
     "Value",
     "activity_detail",
     "before_start",
@@ -50,6 +52,7 @@ __all__ = [
     "release_graph",
     "release_inputs",
     "release_may",
+    "release_timeline",
     "release_tree",
     "run_blocked",
     "standings_for",

@@ -22,12 +22,15 @@ from releases.trees import expansion_of
 HISTORY = 20
 VAGUE = timedelta(minutes=1)
 
+# What was skipped took no time: what is skipped more often than not is expected to take none.
 _MEDIANS = r"""
     SELECT regexp_replace(path, '\[\d+\]', '[]', 'g') AS known_path,
            percentile_cont(0.5) WITHIN GROUP (
-               ORDER BY extract(epoch FROM finished_at - coalesce(opened_at, started_at))::float8)
+               ORDER BY CASE WHEN state = 'skipped' THEN 0
+                             ELSE extract(epoch FROM finished_at - coalesce(opened_at, started_at))::float8 END)
       FROM releases_activityrun
-     WHERE release_id = ANY(%s) AND state = 'succeeded' AND coalesce(opened_at, started_at) IS NOT NULL
+     WHERE release_id = ANY(%s) AND state IN ('succeeded', 'skipped')
+       AND (state = 'skipped' OR coalesce(opened_at, started_at) IS NOT NULL)
      GROUP BY known_path"""
 
 
@@ -101,12 +104,13 @@ def release_forecast(release: Release, *, now: datetime) -> ReleaseForecast:
 def planned_spans(release: Release) -> dict[str, Span]:
     """Return, by path, when everything was to run had it begun as planned and taken what it usually takes.
 
-    Without a plan it counts from the actual start; empty if there is neither.
+    Without a plan it counts from the actual start; empty if there is neither. A timeout is no plan.
     """
     tree, starts_at = tree_for(release), release.planned_start_at or release.started_at
     if tree is None or starts_at is None:
         return {}
-    found = plan(tree, _lengths(release, tree), starts_at)
+    lengths = [Length() if length.source == "timeout" else length for length in _lengths(release, tree)]
+    found = plan(tree, lengths, starts_at)
     return {path_of(tree, key): span for key, span in found.spans.items()}
 
 

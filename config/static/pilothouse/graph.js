@@ -5,7 +5,7 @@
 (() => {
   "use strict";
   const sheet = new CSSStyleSheet();
-  const WIDTH = 190, HEIGHT = 44, SMALL = 150, LOW = 36, SIDE = 8, LEAST = 0.25;
+  const WIDTH = 160, HEIGHT = 54, SMALL = 136, LOW = 42, SIDE = 8, LEAST = 0.25, READABLE = 0.85;
   const narrow = matchMedia("(max-width: 640px)");
   let rules = [], drawn = "", scale = 1, places = new Map(), extent = { width: 1, height: 1 };
 
@@ -27,7 +27,7 @@
   const layOut = (level) => {
     const graph = new dagre.graphlib.Graph();
     const isDense = level.classList.contains("is-dense");
-    graph.setGraph({ rankdir: isAcross() ? "LR" : "TB", nodesep: isDense ? 10 : 16, ranksep: isDense ? 30 : 42, marginx: 3, marginy: 3 });
+    graph.setGraph({ rankdir: isAcross() ? "LR" : "TB", nodesep: isDense ? 10 : 16, ranksep: isDense ? 26 : 30, marginx: 3, marginy: 3 });
     graph.setDefaultEdgeLabel(() => ({}));
     const nodes = nodesOf(level);
     nodes.forEach((node) => graph.setNode(node.id, sizeOf(node, isDense)));
@@ -50,21 +50,28 @@
     return element;
   };
 
-  const curve = (points) => {
-    const middle = (a, b) => `${(a.x + b.x) / 2} ${(a.y + b.y) / 2}`;
-    const bends = points.slice(1, -1).map((point, index) => ` Q ${point.x} ${point.y} ${middle(point, points[index + 2])}`);
-    const last = points[points.length - 1];
-    return `M ${points[0].x} ${points[0].y}${bends.join("")} L ${last.x} ${last.y}`;
+  /* From the far side of one node to the near side of the other, level at both ends and at every bend. */
+  const curve = (from, to, points) => {
+    const bends = points.length > 3 ? points.slice(1, -1) : [];
+    const pieces = [...bends, to].map((point, index) => {
+      const last = index ? bends[index - 1] : from;
+      const [x, y] = [(last.x + point.x) / 2, (last.y + point.y) / 2];
+      return isAcross() ? `C ${x} ${last.y} ${x} ${point.y} ${point.x} ${point.y}` : `C ${last.x} ${y} ${point.x} ${y} ${point.x} ${point.y}`;
+    });
+    return `M ${from.x} ${from.y} ${pieces.join(" ")}`;
   };
+
+  const side = ({ x, y, width, height }, sign) => (isAcross() ? { x: x + (sign * width) / 2, y } : { x, y: y + (sign * height) / 2 });
 
   const arrow = ({ x, y }) => (isAcross() ? `${x},${y} ${x - 7},${y - 4} ${x - 7},${y + 4}` : `${x},${y} ${x - 4},${y - 7} ${x + 4},${y - 7}`);
 
   const draw = (level, graph) => {
     const svg = level.querySelector(":scope > svg");
     svg.replaceChildren(...graph.edges().flatMap(({ v, w }) => {
-      const { points } = graph.edge(v, w);
+      const [from, to] = [side(graph.node(v), 1), side(graph.node(w), -1)];
       const facts = { "data-from": v, "data-to": w };
-      return [shape("path", { d: curve(points), ...facts }), shape("polygon", { points: arrow(points[points.length - 1]), ...facts })];
+      const line = shape("path", { d: curve(from, to, graph.edge(v, w).points), ...facts });
+      return [line, shape("polygon", { points: arrow(to), ...facts })];
     }));
   };
 
@@ -88,7 +95,7 @@
       rules = [];
       places = new Map();
       extent = layOut(level);
-      if (isFirst) scale = Math.max(0.7, fitting(extent));
+      if (isFirst) scale = Math.max(READABLE, fitting(extent));
       sheet.replaceSync([...rules, `#level-top{zoom:${scale}}`].join(""));
       drawn = shapeOf();
       if (isFirst) reveal();
@@ -104,8 +111,8 @@
 
   const reveal = () => {
     const busy = document.querySelector("#graph .node.is-running, #graph .node.is-waiting, #graph .node.is-failed");
-    const at = busy && places.get(busy.id), view = document.getElementById("graph-view");
-    if (at) view.scrollTo(at.x * scale - view.clientWidth / 2, at.y * scale - view.clientHeight / 2);
+    const at = places.get((busy || nodesOf(top())[0]).closest("#level-top > ol > li").id), view = document.getElementById("graph-view");
+    view.scrollTo(at.x * scale - view.clientWidth / 2, at.y * scale - view.clientHeight / 2);
   };
 
   /* One stop for the tab key in each level: where one was last, else at its first node. */
