@@ -86,8 +86,7 @@ class Activities(Documents):
     def queryset_for(self, request: Request) -> QuerySet[Activity]:
         """Return the store activities that the caller may look at or work on."""
         newest = ActivityRevision.objects.filter(activity=OuterRef("pk")).order_by("-number")
-        held = [f"activities.{verb}_activity" for verb in ("view", "change", "publish", "delete")]
-        return visible_by_any(request.user, held, Activity.objects.all()).annotate(
+        return services.visible_activities(request.user).annotate(
             latest=Subquery(newest.values("number")[:1]), latest_digest=Subquery(newest.values("digest")[:1])
         )
 

@@ -23,7 +23,7 @@ from activities.hooks import require_publishable, require_savable, users_of
 from activities.models import Activity, ActivityRevision, Connection, Secret
 from activities.runners import provider_paths
 from config.errors import Conflict, Fault, InvalidInput
-from config.permissions import require
+from config.permissions import require, visible_by_any
 from config.trail import Actor, actor_name, record
 
 Document = Mapping[str, Any]
@@ -89,6 +89,12 @@ def export_connection(connection: Connection) -> dict[str, Any]:
     if not connection.enabled:
         document["enabled"] = False
     return document
+
+
+def visible_activities(actor: Actor) -> models.QuerySet[Activity]:
+    """Returns the store activities that `actor` may look at or work on."""
+    held = [f"activities.{verb}_activity" for verb in ("view", "change", "publish", "delete")]
+    return visible_by_any(actor, held, Activity.objects.all())
 
 
 @transaction.atomic

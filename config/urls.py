@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/", include(settings_pages)),
     path("calendar/", include("calendar_app.urls")),
     path("", include("releases.urls")),
+    path("", include("processes.urls")),
 ]
 
 handler400 = "config.rest.pages.refused"

@@ -26,6 +26,7 @@ from config.rest.views import Router, digest_tag, etag, whole_number
 from processes import services
 from processes.api_apply import Apply, Export
 from processes.models import InputSet, Process, ProcessRevision, Resource
+from processes.seeing import visible_input_sets, visible_processes
 
 CHANGES = ["added", "removed", "changed", "moved"]
 
@@ -116,10 +117,7 @@ class Processes(Documents):
     def queryset_for(self, request: Request) -> QuerySet[Process]:
         """Return the processes that the caller may look at, work on or start."""
         newest = ProcessRevision.objects.filter(process=OuterRef("pk")).order_by("-number")
-        verbs = ("view", "change", "publish", "start", "operate", "delete")
-        held = [f"processes.{verb}_process" for verb in verbs]
-        found = visible_by_any(request.user, held, Process.objects.all())
-        return found.annotate(latest=Subquery(newest.values("number")[:1]))
+        return visible_processes(request.user).annotate(latest=Subquery(newest.values("number")[:1]))
 
     @describe("Check what publishing the draft now would say.", gives=VerdictOut)
     @action(detail=True, methods=["post"])
@@ -237,8 +235,7 @@ class InputSets(Documents):
 
     def queryset_for(self, request: Request) -> QuerySet[InputSet]:
         """Return the input sets that the caller may look at or change."""
-        held = [f"processes.{verb}_inputset" for verb in ("view", "change", "delete")]
-        return visible_by_any(request.user, held, InputSet.objects.select_related("process"))
+        return visible_input_sets(request.user)
 
     @describe(
         "See whether an input set is complete, and what it lacks.",

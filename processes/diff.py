@@ -10,9 +10,11 @@ Paths use ids: `phases.build.activities.cart.with.version`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+from processes.document import dump
 
 SINGULAR = {"phases": "phase", "activities": "activity", "tasks": "task"}
 _MISSING = object()
@@ -37,6 +39,26 @@ class Change:
 def diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
     """Every change from the old document to the new one; empty when they are equal."""
     return _with_moves(list(_mappings(old, new, ())))
+
+
+def shown(changes: Iterable[Change]) -> list[dict[str, str]]:
+    """Changes for a page: what happened in words, and both sides as text."""
+    return [
+        {
+            "kind": one.kind,
+            "words": one.words,
+            "path": one.path,
+            "before_text": _as_text(one.before),
+            "after_text": _as_text(one.after),
+        }
+        for one in changes
+    ]
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return dump([value])
+    return "\n".join(_as_text(one).rstrip() for one in value) if isinstance(value, list) else str(value)
 
 
 def _mappings(old: Mapping[str, Any], new: Mapping[str, Any], at: Steps) -> Iterator[Change]:

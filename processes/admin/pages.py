@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.contrib import messages
@@ -16,31 +15,11 @@ from activities.admin import UsedBy
 from config.admin.forms import faults_of
 from config.admin.guarded import GuardedAdmin
 from config.errors import InvalidInput, PilothouseError
-from processes.diff import Change, diff
+from processes.diff import diff, shown
 from processes.document import dump, refuse_unstorable
 from processes.services import Verdict, used_by
 
 DRAFT = "draft"
-
-
-def shown(changes: Iterable[Change]) -> list[dict[str, str]]:
-    """Changes for a page: what happened in words, and both sides as text."""
-    return [
-        {
-            "kind": one.kind,
-            "words": one.words,
-            "path": one.path,
-            "before_text": _side(one.before),
-            "after_text": _side(one.after),
-        }
-        for one in changes
-    ]
-
-
-def _side(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return dump([value])
-    return "\n".join(_side(one).rstrip() for one in value) if isinstance(value, list) else str(value)
 
 
 class DraftAdmin(UsedBy, GuardedAdmin):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -92,17 +93,27 @@ def completeness(input_set: InputSet, revision: ProcessRevision | None = None) -
     if revision is None:
         fault = Fault("process", f"'{input_set.process.slug}' has not been published.", "Publish it first.")
         return Completeness(complete=False, faults=(fault,))
+    return completeness_of([input_set], revision)[0]
+
+
+def completeness_of(input_sets: Sequence[InputSet], revision: ProcessRevision) -> list[Completeness]:
+    """The same for many input sets of one revision; the same few queries for any number."""
     catalogue = DatabaseCatalogue()
     catalogue.warm([revision.document])
     try:
         tree = expand(revision.document, revision.number, catalogue, document_digest=revision.digest)
     except InvalidInput as error:
-        return Completeness(complete=False, faults=error.faults)
-    found = inputs_completeness.completeness(tree["nodes"], input_set.values)
-    faults = [Fault(f"values.{one.path}", one.message, one.cure) for one in (*found.missing, *found.faults)]
-    faults = _and_resources(faults, input_set.values, levels_of(revision.document, catalogue), catalogue)
-    faults += _valueless_secrets(input_set.values, found.secrets)
-    return Completeness(complete=not faults, faults=tuple(faults))
+        return [Completeness(complete=False, faults=error.faults) for _ in input_sets]
+    levels = levels_of(revision.document, catalogue)
+    found = [inputs_completeness.completeness(tree["nodes"], one.values) for one in input_sets]
+    known = secrets.known_names({name for one in found for name in one.secrets})
+    told = []
+    for input_set, one in zip(input_sets, found, strict=True):
+        faults = [Fault(f"values.{fault.path}", fault.message, fault.cure) for fault in (*one.missing, *one.faults)]
+        faults = _and_resources(faults, input_set.values, levels, catalogue)
+        faults += _valueless_secrets(input_set.values, one.secrets - known)
+        told.append(Completeness(complete=not faults, faults=tuple(faults)))
+    return told
 
 
 def _process(slug: str) -> Process:
@@ -161,13 +172,10 @@ def _unknown_resources(values: Document, levels: Levels, catalogue: DatabaseCata
     return faults
 
 
-def _valueless_secrets(values: Document, named: frozenset[str]) -> list[Fault]:
+def _valueless_secrets(values: Document, valueless: AbstractSet[str]) -> list[Fault]:
     given = {name: place for _, spot, inner in given_in(values) for place, name in _secrets(inner, f"{spot}.inputs")}
     cure = "Set it in the admin or with `manage.py set_secret`."
-    return [
-        Fault(given.get(name, "process"), f"The secret '{name}' has no value.", cure)
-        for name in sorted(named - secrets.known_names(named))
-    ]
+    return [Fault(given.get(name, "process"), f"The secret '{name}' has no value.", cure) for name in sorted(valueless)]
 
 
 def _secrets(value: Any, place: str) -> Iterator[tuple[str, str]]:
