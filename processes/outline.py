@@ -6,6 +6,7 @@ where `needs` names it, so that a graph can be drawn from the same answer.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,11 +33,15 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One activity of a phase. `facts` are labels and what they say; `asks` is what people do, in words."""
+    """One activity of a phase. `source` is the name of the store activity or process that it refers to.
+
+    `facts` are labels and what they say; `asks` is what people do, in words.
+    """
 
     id: str
     node: str
     name: str
+    source: str
     kind: str
     needs: tuple[str, ...]
     store: str
@@ -91,7 +96,8 @@ def work_of(definition: Document, kind: str) -> tuple[tuple[str, Any], ...]:
     if not isinstance(block, Mapping):
         return ()
     names = {"connection": "Connection", "pipeline": "Pipeline", "ref": "Ref", "command": "Command", "match": "Matches"}
-    return tuple((label, block[key]) for key, label in names.items() if block.get(key))
+    told = {**block, "command": shlex.join(block["command"])} if block.get("command") else block
+    return tuple((label, told[key]) for key, label in names.items() if told.get(key))
 
 
 def approvals_of(manual: Document) -> tuple[str, ...]:
@@ -144,7 +150,8 @@ def _step(phase: str, activity: Document, catalogue: Catalogue) -> Step:
     return Step(
         id=activity["id"],
         node=f"{phase}.{activity['id']}",
-        name=activity.get("name") or str(definition.get("name") or blueprint.readable(activity["id"])),
+        name=activity.get("name") or blueprint.readable(activity["id"]),
+        source=str(definition.get("name", "")) if store or called else "",
         kind=kind,
         needs=tuple(need if "." in need else f"{phase}.{need}" for need in activity.get("depends_on", ())),
         store=store,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -11,9 +11,9 @@ from django.views.decorators.http import require_safe
 
 from config.errors import NotFound
 from config.pages import page, person
-from config.permissions import allowed
+from config.permissions import allowed, visible
 from processes import reading, services
-from processes.models import Process, ProcessRevision
+from processes.models import InputSet, Process, ProcessRevision
 from processes.outline import declared_in, outline_of
 from processes.seeing import visible_input_sets, visible_processes
 from processes.services.input_sets import completeness_of
@@ -98,7 +98,7 @@ def input_sets(request: HttpRequest, slug: str) -> HttpResponse:
         **_head(request, process, latest, "input_sets"),
         "rows": list(zip(shown, completeness_of(shown, latest), strict=True)) if latest else [(s, None) for s in shown],
         "more": shown[-1].slug if len(found) > PAGE else "",
-        "may_edit_sets": request.user.is_staff and allowed(person(request), "processes.change_inputset"),
+        "editable": _editable(request, shown),
     }
     return render(request, "processes/input_sets.html", context)
 
@@ -120,6 +120,14 @@ def export(request: HttpRequest, slug: str) -> HttpResponse:
     chosen = request.GET.get("revision", DRAFT)
     suffix = "" if chosen == DRAFT else f"-{chosen}"
     return download(_document(process, chosen), process.slug + suffix)
+
+
+def _editable(request: HttpRequest, shown: Sequence[InputSet]) -> set[int]:
+    """Which of the input sets the reader may change, in the admin."""
+    if not request.user.is_staff:
+        return set()
+    rows = InputSet.objects.filter(pk__in=[one.pk for one in shown])
+    return set(visible(request.user, "processes.change_inputset", rows).values_list("pk", flat=True))
 
 
 def _found(request: HttpRequest, slug: str) -> tuple[Process, ProcessRevision | None]:
