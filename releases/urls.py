@@ -10,6 +10,7 @@ from releases.views import (
     acting,
     activity,
     files,
+    freeze,
     freezes,
     groups,
     listing,
@@ -55,7 +56,11 @@ group_pages = (
 
 freeze_pages = (
     [
+        path("freezes/", freeze.show_list, name="list"),
         path("freezes/stop/", freezes.stop, name="stop"),
+        path("freezes/<slug:slug>/", freeze.show, name="show"),
+        path("freezes/<slug:slug>/exceptions/", freeze.ask, name="ask"),
+        path("freezes/<slug:slug>/exceptions/<int:pk>/<slug:verb>/", freeze.decide, name="decide"),
         path("freezes/<slug:slug>/lift/", freezes.lift, name="lift"),
     ],
     "freezes",
