@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models import Count, F, Max, Min, Q, QuerySet
 
 from config.errors import InvalidInput
 from config.permissions import allowed, visible, visible_by_any
@@ -71,7 +71,7 @@ class FreezeDetail:
 
 
 def freezes_when(actor: Actor, when: str, *, now: datetime) -> QuerySet[Freeze]:
-    """The freezes that apply now (the one that ends last first), come (the next first) or are over (the last first)."""
+    """The freezes that apply now (those without an end first), come (the next first) or are over (the last first)."""
     is_open = Q(windows__starts_at__lte=now) & (Q(windows__ends_at=None) | Q(windows__ends_at__gt=now))
     comes = Q(windows__starts_at__gt=now)
     freezes = visible_freezes(actor).annotate(
@@ -83,7 +83,7 @@ def freezes_when(actor: Actor, when: str, *, now: datetime) -> QuerySet[Freeze]:
         return freezes.filter(opened__gt=0).order_by("-last_at", "pk")
     if when == COMING:
         return freezes.filter(opened=0, next_at__isnull=False).order_by("next_at", "pk")
-    return freezes.filter(opened=0, next_at=None).order_by("-last_at", "pk")
+    return freezes.filter(opened=0, next_at=None).order_by(F("last_at").desc(nulls_last=True), "pk")
 
 
 def freeze_rows(actor: Actor, freezes: Sequence[Freeze], when: str, *, now: datetime) -> list[FreezeRow]:
