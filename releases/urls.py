@@ -9,6 +9,7 @@ from config.views import SignIn
 from releases.views import (
     acting,
     activity,
+    audit,
     files,
     freeze,
     freezes,
@@ -73,6 +74,11 @@ notice_pages = (
         path("notices/<int:pk>/", notices.follow, name="follow"),
     ],
     "notices",
+audit_pages = (
+        path("audit/", audit.show, name="search"),
+        path("audit/events.csv", audit.export, {"kind": "csv"}, name="csv"),
+        path("audit/events.json", audit.export, {"kind": "json"}, name="json"),
+    "audit",
 )
 
 urlpatterns = [
@@ -82,4 +88,5 @@ urlpatterns = [
     path("", include(group_pages)),
     path("", include(freeze_pages)),
     path("", include(notice_pages)),
+    path("", include(audit_pages)),
 ]
