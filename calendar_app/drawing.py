@@ -17,8 +17,8 @@ from calendar_app.reading import Band, Entry
 
 #: How many lanes a week of the month has, and the band above the hours, and a quarter's row.
 MONTH_LANES, BAND_LANES, QUARTER_LANES, FREEZE_LANES = 5, 6, 3, 2
-WEEK_COLUMNS, DAY_COLUMNS = 4, 10
-#: A group with more bars in a quarter than this is drawn as a number for each week.
+WEEK_COLUMNS, DAY_COLUMNS = 3, 9
+#: A group with more bars in a quarter than this, or more than fit its lanes, is drawn as a number for each week.
 MOST_BARS = 26
 DOTS = 4
 
@@ -74,6 +74,7 @@ class Hours:
     day: Day
     releases: Column[Entry]
     freezes: Column[Frost]
+    place: str
     now: str = ""
 
 
@@ -126,17 +127,20 @@ class Scene:
 
 def weeks_of(scene: Scene) -> list[Week]:
     """Return the weeks of a month."""
-    return [_week(scene, first, scene.entries, MONTH_LANES) for first in scene.period.weeks]
+    return [_week(scene, first, scene.entries, scene.freezes, MONTH_LANES) for first in scene.period.weeks]
 
 
 def band_of(scene: Scene) -> Week:
     """Return the band above the hours of a week or a day: what lasts for 24 hours or more."""
     long = [one for one in scene.entries if grid.is_long(one)]
-    return _week(scene, scene.period.first, long, BAND_LANES, columns=len(scene.period.days))
+    freezes = [one for one in scene.freezes if grid.is_long(one)]
+    return _week(scene, scene.period.first, long, freezes, BAND_LANES, columns=len(scene.period.days))
 
 
-def _week(scene: Scene, first: date, entries: Sequence[Entry], most: int, *, columns: int = WEEK) -> Week:
-    freezes = grid.row(_joined(scene.freezes, first, columns), first, columns, FREEZE_LANES)
+def _week(
+    scene: Scene, first: date, entries: Sequence[Entry], cold: Iterable[Frost], most: int, *, columns: int = WEEK
+) -> Week:
+    freezes = grid.row(_joined(cold, first, columns), first, columns, FREEZE_LANES)
     releases = grid.row(entries, first, columns, most)
     days = [scene.day(first + timedelta(days=number)) for number in range(columns)]
     for number, day in enumerate(days):
@@ -174,9 +178,9 @@ def hours_of(scene: Scene) -> list[Hours]:
     short = [one for one in scene.entries if not grid.is_long(one)]
     cold = [one for one in scene.freezes if not grid.is_long(one)]
     found = []
-    for on in scene.period.days:
+    for number, on in enumerate(scene.period.days):
         releases, freezes = grid.column(short, on, most), grid.column(cold, on, 2)
-        hours = Hours(scene.day(on), releases, freezes)
+        hours = Hours(scene.day(on), releases, freezes, grid.place(number, 1))
         if on == scene.now.date():
             hours.now = grid.place((scene.now.hour * 60 + scene.now.minute) // 15, 1)
         found.append(hours)
@@ -200,11 +204,12 @@ def _line(scene: Scene, own: list[Entry]) -> Line:
     period, group = scene.period, own[0].group
     only = {"group": (group.slug,)} if group else {"group": (), "kind": ("ad-hoc",)}
     line = Line(group, len(own), scene.asked.address(**only))
-    if len(own) > MOST_BARS:
+    row = grid.row(own, period.first, len(period.days), QUARTER_LANES)
+    if len(own) > MOST_BARS or any(row.hidden):
         counts = zip(period.weeks, grid.per_week(own, period.weeks), strict=True)
         line.weeks = [(on, count, scene.asked.address(view="week", day=on, **only)) for on, count in counts]
     else:
-        line.row = grid.row(own, period.first, len(period.days), QUARTER_LANES)
+        line.row = row
     return line
 
 

@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 DAY = timedelta(days=1)
 #: A day's grid has a row for every quarter of an hour; nothing is drawn smaller than two of them.
 ROWS, SMALLEST = 96, 2
+#: A bar over fewer days than this has no room for words where a day is a few pixels wide.
+THIN = 5
 _QUARTER = timedelta(minutes=15)
 
 
@@ -47,7 +49,7 @@ class Bar(Generic[T]):
     @property
     def place(self) -> str:
         """Where it stands, in classes."""
-        return f"{place(self.at, self.length)} y{self.lane}"
+        return f"{place(self.at, self.length)} y{self.lane}{' thin' if self.length < THIN else ''}"
 
 
 @dataclass(slots=True)

@@ -60,18 +60,19 @@ def add_months(day: date, months: int) -> date:
     return min(first + timedelta(days=day.day - 1), _last_of_month(first))
 
 
-def spoken(day: date, *, year: bool = True) -> str:
+def spoken(day: date) -> str:
     """Return a day as people write it: 4 June 2026."""
-    return f"{day.day} {day:%B}{f' {day.year}' if year else ''}"
+    return f"{day.day} {day:%B} {day.year}"
 
 
 def stretch(first: date, last: date) -> str:
-    """Return two days as people write them together: 1 - 7 June 2026, 29 June - 5 July 2026."""
+    """Return two days as people write them together: 1 - 7 June 2026, 29 Jun - 5 Jul 2026."""
     if first == last:
         return spoken(first)
     if (first.year, first.month) == (last.year, last.month):
         return f"{first.day} \N{EN DASH} {spoken(last)}"
-    return f"{spoken(first, year=first.year != last.year)} \N{EN DASH} {spoken(last)}"
+    year = "" if first.year == last.year else f" {first.year}"
+    return f"{first.day} {first:%b}{year} \N{EN DASH} {last.day} {last:%b} {last.year}"
 
 
 def _last_of_month(day: date) -> date:

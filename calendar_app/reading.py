@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,7 @@ from releases.reading.freezes import visible_groups
 #: More releases than this are not drawn at once; the page says so.
 MOST = 10_000
 Wanted = Mapping[str, tuple[str, ...]]
+_DATE = re.compile(r"\s*\b\d{4}-(\d\d-\d\d|W\d\d)\b")
 _COLUMNS = (
     "pk", "name", "version", "state", "health", "begins_at", "planned_end_at", "finished_at", "group_id",
     "process_id", "process__name", "edits", "created_by_id", "is_stopped", "planned_start_at",
@@ -85,13 +87,25 @@ class Entry:
 
     @property
     def mark(self) -> str:
-        """The icon of its state, or of its health when that says more."""
+        """The icon of its state, or of what stops it or of its health when that says more."""
+        if self.is_stopped:
+            return "stop"
         return self.state if self.health in ("", "ok") else self.health
+
+    @property
+    def state_words(self) -> str:
+        """What the icon says."""
+        return "Scheduled, but stopped" if self.is_stopped else self.mark.replace("_", " ").capitalize()
 
     @property
     def hue(self) -> str:
         """The class of its group's colour."""
         return self.group.hue if self.group else "g-none"
+
+    @property
+    def label(self) -> str:
+        """Its title without the date in it: where a thing stands in a calendar says that already."""
+        return _DATE.sub("", self.title).strip() or self.title
 
     @property
     def wall(self) -> tuple[str, str]:
@@ -173,7 +187,7 @@ def _owned_by(owners: Iterable[str]) -> Q:
 
 def tags_of_processes() -> dict[int, set[str]]:
     """Return the tags of every published process, as of its latest revision. One query."""
-    latest = ProcessRevision.objects.order_by("process", "-number").distinct("process")
+    latest = ProcessRevision.objects.order_by("process_id", "-number").distinct("process_id")
     rows = latest.values_list("process_id", "document__tags")
     return {pk: set(map(str, tags)) for pk, tags in rows if isinstance(tags, list)}
 
