@@ -20,6 +20,7 @@ from django.utils.cache import add_never_cache_headers
 
 from config.errors import NotFound, NotPermitted
 from config.models import IdempotencyKey, Preference
+from config.preferences import known_zones
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
@@ -94,3 +95,8 @@ def readers_zone(request: HttpRequest) -> Iterator[None]:
         zone = ZoneInfo("UTC")
     with timezone.override(zone):
         yield
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """Return the zone of this name; the one that moments are shown in now if there is none."""
+    return ZoneInfo(name if name in known_zones() else timezone.get_current_timezone_name())

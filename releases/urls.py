@@ -74,10 +74,14 @@ notice_pages = (
         path("notices/<int:pk>/", notices.follow, name="follow"),
     ],
     "notices",
+)
+
 audit_pages = (
+    [
         path("audit/", audit.show, name="search"),
         path("audit/events.csv", audit.export, {"kind": "csv"}, name="csv"),
         path("audit/events.json", audit.export, {"kind": "json"}, name="json"),
+    ],
     "audit",
 )
 

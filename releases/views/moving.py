@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,10 +11,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 
 from config.errors import Conflict, Fault, InvalidInput, NotPermitted, PilothouseError
-from config.pages import once, page, person
+from config.pages import once, page, person, zone_named
 from config.permissions import allowed
 from releases import forms, policy, reading
 from releases.models import Release
@@ -41,7 +43,16 @@ class Wish:
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def move(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show the form; POST shows what moving would do, POST `confirm` moves."""
+    """Show the form; POST shows what moving would do, POST `confirm` moves and goes on to `next`, a page of this site.
+
+    Times are read and shown in `zone` if one is posted, else in the reader's. Asked for as a part of a page (header
+    `X-Part`), the answer is the form alone.
+    """
+    with timezone.override(zone_named(request.POST.get("zone", ""))):
+        return _answer(request, pk)
+
+
+def _answer(request: HttpRequest, pk: int) -> HttpResponse:
     release = find_release(request, pk)
     policy.require_plan(request.user, release)
     if release.state not in MOVABLE:
@@ -76,7 +87,14 @@ def _move(request: HttpRequest, release: Release, wish: Wish) -> str:
         now=timezone.now(),
         expected=wish.seen,
     )
-    return reverse("releases:show", args=[release.pk])
+    return _next(request) or reverse("releases:show", args=[release.pk])
+
+
+def _next(request: HttpRequest) -> str:
+    """Return the page of this site that the reader came from and goes back to; empty if it is none."""
+    address = request.POST.get("next", "") or request.GET.get("next", "")
+    is_safe = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
+    return address if is_safe else ""
 
 
 def _read(request: HttpRequest) -> Wish:
@@ -124,7 +142,11 @@ def _show(
         "may_series": may_series,
         "words": groups.words_of(group) if is_series and group is not None else "",
         "zone": str(((group.body if group else {}).get("cadence") or {}).get("timezone") or ""),
-        "typed": request.POST if request.method == "POST" else {"planned_start_at": _typed(release.planned_start_at)},
+        "typed": _what_was_typed(request, release),
+        "zone_words": timezone.get_current_timezone_name(),
+        "read_in": request.POST.get("zone", ""),
+        "next": _next(request),
+        "back": _next(request) or reverse("releases:show", args=[release.pk]),
         "scope": request.POST.get("scope", THIS),
         "foreseen": foreseen,
         "is_same": foreseen is not None and _times(foreseen) == (release.planned_start_at, release.planned_end_at),
@@ -134,11 +156,23 @@ def _show(
         "wrong": {fault.path: fault for fault in faults},
         "faults": [fault for fault in faults if fault.path not in _BOXES],
     }
-    return render(request, "releases/move.html", context, status=error.status if error else 200)
+    template = "releases/_move.html" if request.headers.get("X-Part") == "dialog" else "releases/move.html"
+    return render(request, template, context, status=error.status if error else 200)
 
 
 def _times(foreseen: Foreseen) -> tuple[datetime | None, datetime | None]:
     return foreseen.starts_at, foreseen.ends_at
+
+
+def _what_was_typed(request: HttpRequest, release: Release) -> dict[str, str]:
+    """Return the times for the boxes: as they were typed, those with an offset as the boxes show them."""
+    if request.method != "POST":
+        return {"planned_start_at": _typed(release.planned_start_at)}
+    typed = {name: request.POST.get(name, "") for name in ("planned_start_at", "planned_end_at")}
+    for name, text in typed.items():
+        with suppress(ValueError, OverflowError):
+            typed[name] = _typed(forms.moment_of(text))
+    return typed
 
 
 def _typed(moment: datetime | None) -> str:

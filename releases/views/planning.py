@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
@@ -14,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from config.errors import Conflict, Fault, InvalidInput, NotPermitted
-from config.pages import once, page, person
+from config.pages import once, page, person, zone_named
 from config.permissions import allowed, visible
 from config.trail import Actor
 from processes.models import InputSet, Process, ProcessRevision
@@ -35,11 +36,14 @@ def startable_processes(actor: Actor) -> QuerySet[Process]:
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: HttpRequest) -> HttpResponse:
-    """Choose a process (`process` in the address), then fill in the new release; on success go on to its start."""
+    """Choose a process (`process` in the address), then fill in the new release; on success go on to its start.
+
+    `start` and `end` in the address are a suggestion of when, in its `zone` if they name no offset.
+    """
     processes = startable_processes(request.user)
     slug = request.GET.get("process", "")
     if not slug:
-        return render(request, "releases/choose_process.html", {"processes": processes})
+        return render(request, "releases/choose_process.html", {"processes": processes, "when": _when(request)})
     process = processes.filter(slug=slug).first()
     if process is None:
         raise Http404("There is no such process, or you may not start releases of it.")
@@ -67,6 +71,8 @@ def _show_create(
     data = request.POST.dict() if request.method == "POST" else None
     defaults = {name: declaration.get("default") for name, declaration in declarations.items()}
     boxes = forms.fields(declarations, "inputs.", data=data, now=defaults)
+    typed, unread = (data, []) if data is not None else _suggested(request)
+    faults = [*faults, *unread]
     context = {
         "process": process,
         "revision": revision,
@@ -74,9 +80,28 @@ def _show_create(
         "fields": boxes,
         "faults": forms.place_faults(boxes, [fault for fault in faults if fault.path not in _OWN_BOXES]),
         "wrong": {fault.path: fault for fault in faults},
-        "typed": data or {},
+        "typed": typed,
     }
     return render(request, "releases/create.html", context, status=status)
+
+
+def _when(request: HttpRequest) -> str:
+    """Return the part of the address that suggests when, to be handed on."""
+    return urlencode({name: request.GET[name][:60] for name in ("start", "end", "zone") if name in request.GET})
+
+
+def _suggested(request: HttpRequest) -> tuple[dict[str, str], list[Fault]]:
+    """Return the times that the address suggests as the boxes show them, and those that cannot be read."""
+    typed, faults = {}, []
+    for name, box in (("start", "planned_start_at"), ("end", "planned_end_at")):
+        text = request.GET.get(name, "")
+        try:
+            with timezone.override(zone_named(request.GET.get("zone", ""))):
+                moment = forms.moment_of(text) if text else None
+            typed[box] = f"{timezone.localtime(moment):%Y-%m-%dT%H:%M}" if moment else ""
+        except (ValueError, OverflowError):
+            faults.append(Fault(box, f"'{text[:40]}' is not a date and time.", "Write it like 2026-03-02T09:00."))
+    return typed, faults
 
 
 def _create(request: HttpRequest, process: Process, declarations: Mapping[str, Any]) -> str:
