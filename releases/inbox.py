@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -38,7 +38,8 @@ _OPEN_TASKS = Prefetch("tasks", TaskRun.objects.filter(done_at=None), to_attr="o
 class Waiting:
     """An activity that waits for a person; `asks` says for what: decision, sign-off, task, form, evidence, done.
 
-    `due_at` is the earliest moment at which it, its phase or one of this person's tasks in it is due.
+    `due_at` is the earliest moment at which it, its phase or one of this person's tasks in it is due; `tasks` are the
+    open tasks that this person may do.
     """
 
     run: ActivityRun
@@ -46,6 +47,19 @@ class Waiting:
     since: datetime | None
     due_at: datetime | None = None
     overdue: bool = False
+    tasks: list[TaskRun] = field(default_factory=list)
+
+    @property
+    def is_plain_sign_off(self) -> bool:
+        """Whether a signature is all that is asked, and all that there is to look at."""
+        return self.asks == ["sign-off"] and asks_only_signatures(self.run)
+
+
+def asks_only_signatures(run: ActivityRun) -> bool:
+    """Return whether an activity asks for sign-offs and nothing else: no form, no tasks, no evidence."""
+    work = run.work
+    required = (work.get("evidence") or {}).get("required")
+    return bool(work.get("approval")) and not (work.get("form") or work.get("tasks") or required)
 
 
 def waiting_for(
@@ -73,7 +87,8 @@ def waiting_for(
         if asks := _asks(user, run, held):
             due_at = _due(run, held)
             since = run.finished_at or run.started_at or run.opened_at
-            found.append(Waiting(run, asks, since, due_at, is_overdue(due_at, None, now)))
+            tasks = _own_tasks(run, held) if "task" in asks else []
+            found.append(Waiting(run, asks, since, due_at, is_overdue(due_at, None, now), tasks))
     return sorted(found, key=_place)
 
 

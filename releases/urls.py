@@ -9,11 +9,16 @@ from config.views import SignIn
 from releases.views import (
     acting,
     activity,
+from releases.views import (
+    acting,
+    activity,
     audit,
+    bulk,
     files,
     freeze,
     freezes,
     groups,
+    home,
     listing,
     moving,
     notices,
@@ -25,7 +30,9 @@ from releases.views import (
 
 releases = (
     [
-        path("", listing.show_list, name="home"),
+        path("", home.show, name="home"),
+        path("home/waiting/", home.count, name="waiting"),
+        path("home/do/", bulk.act_on_waiting, name="act-on-waiting"),
         path("releases/", listing.show_list, name="list"),
         path("releases/new/", planning.create, name="create"),
         path("releases/<int:pk>/", release.show, name="show"),

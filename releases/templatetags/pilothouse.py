@@ -164,6 +164,16 @@ def soon(at: datetime | None) -> SafeString:
 
 
 @register.simple_tag
+def clock(at: datetime | None) -> SafeString:
+    """Return a moment's time of day in the reader's zone, for lists by day."""
+    if at is None:
+        return SafeString("")
+    local = timezone.localtime(at)
+    words = '<time datetime="{}">{} <span class="faint">{}</span></time>'
+    return format_html(words, at.isoformat(), f"{local:%H:%M}", f"{local:%Z}")
+
+
+@register.simple_tag
 def stretch(start: datetime | None, end: datetime | None = None, zone: str = "") -> SafeString:
     """Return from when to when something is planned, with its weekdays, in a zone or in the reader's own."""
     if start is None:

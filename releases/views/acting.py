@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import yaml
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -22,7 +23,10 @@ from releases.views.frame import find_activity, find_release
 
 @page
 def act(request: HttpRequest, pk: int, run_pk: int, verb: str) -> HttpResponse:
-    """Do `verb` to an activity and go back to its page; what stands in the way is shown there, with what was typed."""
+    """Do `verb` to an activity and go back to its page, or `back` to the home it was done from.
+
+    What stands in the way is shown on its page, with what was typed.
+    """
     if request.method != "POST":
         return redirect("releases:activity", pk, run_pk)
     if verb not in VERBS:
@@ -32,6 +36,9 @@ def act(request: HttpRequest, pk: int, run_pk: int, verb: str) -> HttpResponse:
 
     def do() -> str:
         VERBS[verb](request, run)
+        if request.POST.get("back") == "home":
+            messages.success(request, f"{_done(request, verb)}: {run.name} of {release}.")
+            return reverse("releases:home")
         return reverse("releases:activity", args=[pk, run_pk])
 
     try:
@@ -40,6 +47,13 @@ def act(request: HttpRequest, pk: int, run_pk: int, verb: str) -> HttpResponse:
         release = find_release(request, pk)
         trouble = trouble_of(verb, error, request.POST.dict())
         return answer(request, release, find_activity(release, run_pk), trouble, status=error.status)
+
+
+def _done(request: HttpRequest, verb: str) -> str:
+    """Return what was done, as home tells it."""
+    decision = request.POST.get("decision", "").capitalize()
+    told = {"sign": decision, "retry": "Trying again", "ignore": "Ignored", "task": "Task done", "complete": "Done"}
+    return told.get(verb, "Done")
 
 
 def _typed(request: HttpRequest, run: ActivityRun, verb: str) -> dict[str, Any]:

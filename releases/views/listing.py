@@ -1,4 +1,4 @@
-"""The list of releases, with what waits for the reader above it."""
+"""The list of releases."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from config.pages import page, person
-from releases import inbox, policy
+from releases import policy
 from releases.health import with_health
 from releases.models import Release
 from releases.progress import progress_of
@@ -70,9 +70,7 @@ def show_list(request: HttpRequest) -> HttpResponse:
     }
     if request.headers.get("HX-Target") == "div#list":
         return render(request, "releases/_list.html", context)
-    return render(
-        request, "releases/list.html", {**context, **banner_of(request), "inbox": inbox.waiting_for(person(request))}
-    )
+    return render(request, "releases/list.html", {**context, **banner_of(request)})
 
 
 def _ahead(visible: QuerySet[Release]) -> Ahead:

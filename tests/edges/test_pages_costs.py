@@ -49,19 +49,22 @@ def queries(reader: Reader, address: str, **headers: str) -> int:
     return len(caught)
 
 
-def test_the_list_costs_the_same_for_one_release_and_for_thirty(
+def test_home_and_the_list_cost_the_same_for_one_release_and_for_thirty(
     manager: User, owner: User, engine: ScriptedRunner, django_assert_max_num_queries: Any
 ) -> None:
     process = publish(KINDS)
     start(process, manager)
     readers = [Reader(manager), Reader(owner)]
-    few = [queries(reader, "/") for reader in readers]
+    few = [queries(reader, address) for reader in readers for address in ("/", "/releases/", "/home/waiting/")]
     for _ in range(29):
         engine.script["check"] = [failed()]
         start(process, manager)
-    assert [queries(reader, "/") for reader in readers] == few
-    with django_assert_max_num_queries(18):
+    many = [queries(reader, address) for reader in readers for address in ("/", "/releases/", "/home/waiting/")]
+    assert many == few
+    with django_assert_max_num_queries(21):
         readers[1].open("/")
+    with django_assert_max_num_queries(18):
+        readers[1].open("/releases/")
 
 
 @pytest.mark.parametrize("part", ["", "values/", "outputs/", "events/"])

@@ -19,7 +19,7 @@ from tests.edges.pages import KINDS, Reader, publish, start
 from tests.fakes import ScriptedRunner
 
 pytestmark = pytest.mark.django_db
-OPEN_TO_ALL = {"home", "list", "create"}
+OPEN_TO_ALL = {"home", "waiting", "act-on-waiting", "list", "create"}
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_stranger_finds_nothing_anywhere(release: Release, stranger: User) -> 
 
 def test_nobody_signed_in_is_sent_to_sign_in_everywhere(release: Release) -> None:
     reader = Reader()
-    for address in ["/", "/releases/", "/releases/new/", *addresses(release)]:
+    for address in ["/", "/home/waiting/", "/home/do/", "/releases/", "/releases/new/", *addresses(release)]:
         reader.open(address)
         assert (address, reader.status) == (address, 302)
         assert reader.headers["Location"].startswith("/sign-in/?next=")
@@ -95,6 +95,7 @@ def test_nobody_signed_in_is_sent_to_sign_in_everywhere(release: Release) -> Non
 def test_the_list_and_the_search_tell_a_stranger_nothing(release: Release, stranger: User) -> None:
     reader = Reader(stranger)
     assert "Spring" not in reader.open("/")
+    assert "Spring" not in reader.open("/releases/")
     assert "Spring" not in reader.open("/releases/?q=spring").replace('value="spring"', "")
 
 

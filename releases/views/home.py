@@ -1,0 +1,50 @@
+"""A person's home: what waits for them, what is under way, what comes, what has just finished."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from config.pages import page, person
+from releases import inbox, policy
+from releases.progress import progress_of
+from releases.reading.home import home_of
+from releases.views.freezes import banner_of
+from releases.views.planning import startable_processes
+
+
+@page
+@require_safe
+def show(request: HttpRequest) -> HttpResponse:
+    """Show this person's home, or only the part that refreshes itself when that is asked for."""
+    now = timezone.now()
+    waiting, home = inbox.waiting_for(person(request)), home_of(request.user, now=now)
+    progress = progress_of(release.pk for release in home.under_way)
+    is_quiet = not (waiting or home.under_way or home.days or home.finished)
+    context = {
+        "inbox": waiting,
+        "waiting_count": len(waiting),
+        "is_full": len(waiting) >= inbox.MOST,
+        "may_approve": sum(entry.is_plain_sign_off for entry in waiting),
+        "may_retry": sum("decision" in entry.asks for entry in waiting),
+        "home": home,
+        "under_way": [(release, progress[release.pk]) for release in home.under_way],
+        "today": timezone.localtime(now).date(),
+        "is_new": is_quiet and not policy.visible_releases(request.user).exists(),
+        "may_create": startable_processes(person(request)).exists(),
+    }
+    if request.headers.get("HX-Target") == "div#home":
+        return render(request, "releases/_home.html", context)
+    return render(request, "releases/home.html", {**context, **banner_of(request)})
+
+
+@page
+@require_safe
+def count(request: HttpRequest) -> HttpResponse:
+    """Answer with the mark of how many things wait for this person, for the link to their home."""
+    waiting = inbox.waiting_for(person(request))
+    return render(
+        request, "releases/_waiting.html", {"waiting_count": len(waiting), "is_full": len(waiting) >= inbox.MOST}
+    )
