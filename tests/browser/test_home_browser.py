@@ -36,7 +36,7 @@ def test_an_owner_answers_from_home(
     expect(page.get_by_role("status")).to_contain_text("Task done: Walk")
     page.locator("summary", has_text="Reject Are you sure").focus()
     page.keyboard.press("Enter")
-    page.get_by_label("Reason").fill("Not yet")
+    page.get_by_role("textbox", name="Reason").fill("Not yet")
     page.get_by_role("button", name="Reject", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text("Rejected: Are you sure")
     assert run_of(release, "go/sure").state == "on_hold"
