@@ -1,97 +1,118 @@
-"""The list of releases."""
+"""The list of releases: searched, filtered, sorted, page by page."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from config.pages import page, person
 from releases import policy
-from releases.health import with_health
+from releases.health import UNDER_WAY, with_health
 from releases.models import Release
-from releases.progress import progress_of
-from releases.states import RELEASE_SETTLED, ReleaseState
+from releases.progress import Progress, progress_of
+from releases.reading.places import Order, slice_of
+from releases.reading.search import Search, found_by
+from releases.views import filters
 from releases.views.freezes import banner_of
 from releases.views.planning import startable_processes
 
 PAGE = 30
-_OPEN = [str(state) for state in ReleaseState if state not in RELEASE_SETTLED]
-_STATES = {str(state): str(state).replace("_", " ").capitalize() for state in ReleaseState}
-_UNDER_WAY, _PLANNED = ("running", "paused"), "scheduled"
-_FILTERS_THAT_NARROW = {"open", *_STATES}
-_FILTERS = {"": "Any state", "open": "Not finished", **_STATES}
+_PLANNED = "scheduled"
 
 
-@dataclass(frozen=True, slots=True)
-class Ahead:
-    """What stands before the list: what is under way, and what is planned; `planned_count` counts all of that."""
+@dataclass(slots=True)
+class Row:
+    """A release of the list."""
 
-    live: list[Release] = field(default_factory=list)
-    planned: list[Release] = field(default_factory=list)
-    planned_count: int = 0
+    release: Release
+    progress: Progress
+
+
+@dataclass(slots=True)
+class Part:
+    """A part of the list with a table of its own; `is_folded` when it opens only on demand."""
+
+    name: str
+    rows: list[Row] = field(default_factory=list)
+    total: int = 0
+    is_folded: bool = False
 
 
 @page
 @require_safe
 def show_list(request: HttpRequest) -> HttpResponse:
-    """Show the releases this person may see, the newest first, PAGE at a time (`before` an id), filtered.
+    """Show the releases this person may see that the address asks for, PAGE at a time (`after` or `before` a place).
 
-    Without a filter, what is under way comes first and what is planned is folded away, the soonest first, so that
-    neither is buried by the other; at most PAGE of each.
+    Without a filter and an order, what is under way comes first and what is planned is folded away, the soonest first,
+    so that neither is buried by the other; at most PAGE of each. Then follows the rest, the newest first.
     """
-    query, chosen = request.GET.get("q", "").strip()[:200], request.GET.get("state", "")
-    before = request.GET.get("before", "")
-    visible = policy.visible_releases(request.user)
-    wanted, ahead = _filtered(visible, query, chosen), Ahead()
-    if not query and chosen not in _FILTERS_THAT_NARROW:
-        wanted = wanted.exclude(state__in=[*_UNDER_WAY, _PLANNED])
-        ahead = ahead if before else _ahead(visible)
-    if before.isdecimal() and len(before) < 19:
-        wanted = wanted.filter(pk__lt=int(before))
-    found = _read(wanted.order_by("-pk"))
-    shown = found[:PAGE]
-    progress = progress_of(release.pk for release in [*ahead.live, *ahead.planned, *shown])
+    search, visible = Search.of(request.GET.dict()), policy.visible_releases(request.user)
+    wanted = found_by(request.user, search, visible)
+    heads: list[tuple[str, list[Release], int]] = []
+    after, before = request.GET.get("after", ""), request.GET.get("before", "")
+    is_plain = not (search.filters or search.sort)
+    if is_plain:
+        wanted = wanted.exclude(state__in=[*UNDER_WAY, _PLANNED])
+        heads = [] if after or before else _heads(visible)
+    shown = slice_of(_with_columns(wanted), Order.of(search.sort), size=PAGE, after=after, before=before)
+    parts = _parts([*heads, ("", shown.rows, len(shown.rows))])
     context = {
-        "live": [(release, progress[release.pk]) for release in ahead.live],
-        "planned": [(release, progress[release.pk]) for release in ahead.planned],
-        "planned_count": ahead.planned_count,
-        "rows": [(release, progress[release.pk]) for release in shown],
-        "older": shown[-1].pk if len(found) > PAGE else None,
-        "is_first": not before,
-        "query": query,
-        "chosen": chosen,
-        "filters": _FILTERS.items(),
-        "is_filtered": bool(query or chosen),
+        "parts": parts,
+        "has_head": bool(heads),
+        "search": search,
+        "query": search.query(),
+        "here": _here(search, after, before),
+        "after": shown.after,
+        "before": shown.before,
+        "is_first": not (after or before),
+        "chips": filters.chips_of(search),
+        "headings": filters.headings_of(search),
         "may_create": startable_processes(person(request)).exists(),
     }
     if request.headers.get("HX-Target") == "div#list":
-        return render(request, "releases/_list.html", context)
-    return render(request, "releases/list.html", {**context, **banner_of(request)})
+        answer = render(request, "releases/_list.html", context)
+        if request.headers.get("HX-Source") == "form#search":
+            answer["HX-Replace-Url"] = _here(search)
+        return answer
+    boxes = filters.boxes_of(person(request), search, visible)
+    return render(request, "releases/list.html", {**context, **banner_of(request), "boxes": boxes})
 
 
-def _ahead(visible: QuerySet[Release]) -> Ahead:
-    live = _read(visible.filter(state__in=_UNDER_WAY).order_by("-started_at", "-pk"))[:PAGE]
+def _here(search: Search, after: str = "", before: str = "") -> str:
+    """Return the address of a page of the list, always the same for the same."""
+    place = {"after": after} if after else {"before": before} if before else {}
+    query = "&".join(part for part in (search.query(), urlencode(place)) if part)
+    return f"{reverse('releases:list')}{'?' if query else ''}{query}"
+
+
+def _heads(visible: QuerySet[Release]) -> list[tuple[str, list[Release], int]]:
+    """Return the parts before the list, with how many releases each has: under way, planned."""
+    live = list(_with_columns(visible.filter(state__in=UNDER_WAY)).order_by("-started_at", "-pk")[:PAGE])
     waiting = visible.filter(state=_PLANNED)
-    planned = _read(waiting.order_by("planned_start_at", "pk"))
-    return Ahead(live, planned[:PAGE], waiting.count() if len(planned) > PAGE else len(planned))
+    planned = list(_with_columns(waiting).order_by("planned_start_at", "pk")[: PAGE + 1])
+    total = waiting.count() if len(planned) > PAGE else len(planned)
+    parts = [("Under way", live, len(live)), ("Planned", planned[:PAGE], total)]
+    return [part for part in parts if part[1]]
 
 
-def _read(releases: QuerySet[Release]) -> list[Release]:
-    """Return the first releases with what a row shows, one more than a page has."""
-    return list(with_health(releases).select_related("process", "revision", "group")[: PAGE + 1])
+def _parts(found: Iterable[tuple[str, list[Release], int]]) -> list[Part]:
+    """Return parts with all that their rows show."""
+    listed = [part for part in found if part[1]]
+    progress = progress_of(release.pk for _, releases, _ in listed for release in releases)
+    return [
+        Part(name, [Row(release, progress[release.pk]) for release in releases], total, is_folded=name == "Planned")
+        for name, releases, total in listed
+    ]
 
 
-def _filtered(releases: QuerySet[Release], query: str, chosen: str) -> QuerySet[Release]:
-    if chosen == "open":
-        releases = releases.filter(state__in=_OPEN)
-    elif chosen in _STATES:
-        releases = releases.filter(state=chosen)
-    for word in query.split():
-        text = Q(name__icontains=word) | Q(version__icontains=word) | Q(process__name__icontains=word)
-        text |= Q(process__slug__icontains=word) | Q(group__name__icontains=word)
-        releases = releases.filter(text)
-    return releases
+def _with_columns(releases: QuerySet[Release]) -> QuerySet[Release]:
+    """Return releases with what a row shows."""
+    found: QuerySet[Release] = with_health(releases).select_related("process", "revision", "group")
+    return found

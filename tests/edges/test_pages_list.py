@@ -66,6 +66,7 @@ def test_searching_and_filtering_narrow_the_list(manager: User, engine: Scripted
     assert "Alpha" not in reader.open("/releases/?state=running")
     assert "No release matches" in reader.open("/releases/?q=gamma")
     assert "Alpha" in reader.open("/releases/?state=nonsense&before=nonsense")
+    assert "Alpha" in reader.open("/releases/?q=%00alpha%00&after=%00&since=0001-01-01&until=9999-12-31&sort=id;")
 
 
 def test_long_lists_are_read_page_by_page(manager: User) -> None:
@@ -76,9 +77,13 @@ def test_long_lists_are_read_page_by_page(manager: User) -> None:
     reader.open("/releases/")
     assert ("Number-31" in reader.text, "Number-02" in reader.text, "Number-01" in reader.text) == (True, True, False)
     older = Release.objects.get(name="Number-02").pk
-    assert f"before={older}" in reader.source
-    assert "Number-01" in reader.open(f"/releases/?before={older}")
+    assert f"after={older}~" in reader.source
+    assert "Number-01" in reader.open(f"/releases/?after={older}~")
     assert "Number-02" not in reader.text
+    first = Release.objects.get(name="Number-01").pk
+    assert f"before={first}~" in reader.source
+    reader.open(f"/releases/?before={first}~")
+    assert ("Number-31" in reader.text, "Number-02" in reader.text, "Number-01" in reader.text) == (True, True, False)
 
 
 def test_what_runs_comes_first_and_what_is_planned_is_folded_away(manager: User, engine: ScriptedRunner) -> None:
@@ -122,7 +127,7 @@ def test_only_the_list_comes_when_the_page_asks_for_it_alone(manager: User) -> N
     plan(publish(KINDS), manager)
     reader = Reader(manager)
     reader.open("/releases/", HX_Target="div#list")
-    assert reader.source.lstrip().startswith('<div id="list">')
+    assert reader.source.lstrip().startswith('<div id="list" ')
 
 
 def test_a_name_is_shown_as_it_is_and_never_run(manager: User, engine: ScriptedRunner) -> None:
