@@ -126,6 +126,11 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
     options="-c plan_cache_mode=force_custom_plan",
 )
 
+# The web process: how many requests it serves at once, and how many pages may hear of changes, in all and of one person.
+WEB_THREADS = env.int("WEB_THREADS", default=8)
+LIVE_STREAMS = env.int("PILOTHOUSE_LIVE_STREAMS", default=1000)
+LIVE_STREAMS_EACH = env.int("PILOTHOUSE_LIVE_STREAMS_EACH", default=20)
+
 # Static files: hashed names, served by the web process itself.
 STATIC_URL = "static/"
 STATIC_ROOT = env.path("STATIC_ROOT", default=str(STATE_DIR / "static"))()

@@ -41,7 +41,7 @@ class Supervisor:
         celery = [*python, "celery", "--quiet", "--app", "config.celery"]
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         commands = {
-            "web": [*python, "gunicorn", "-c", "python:config.web", "--bind", f"127.0.0.1:{port}", "config.wsgi"],
+            "web": [*python, "gunicorn", "-c", "python:config.web", "--bind", f"127.0.0.1:{port}"],
             "worker": [*celery, "worker", "--concurrency", str(processes), *quiet],
             "beat": [*celery, "beat"],
         }

@@ -10,6 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.utils import timezone
 
+from config import hints
 from config.models import Event
 
 #: The id of the request being answered, or empty outside of one. Set by the request-id middleware.
@@ -37,7 +38,8 @@ def record(
     release_id: int | None = None,
     now: datetime | None = None,
 ) -> Event:
-    """Write one event about `subject`; `verb` is past tense with a dot (`process.published`)."""
+    """Write one event about `subject`, and have open pages told; `verb` is past tense with a dot (`process.published`)."""
+    hints.changed(release_id)
     return Event.objects.create(
         at=now or timezone.now(),
         actor_id=actor.pk if actor is not None and actor.is_authenticated else None,

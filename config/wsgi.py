@@ -1,4 +1,4 @@
-"""The web process's entry: `gunicorn config.wsgi`."""
+"""The site for a WSGI server of your own: everything but the streams, so that open pages ask from time to time."""
 
 import os
 

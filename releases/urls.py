@@ -9,9 +9,6 @@ from config.views import SignIn
 from releases.views import (
     acting,
     activity,
-from releases.views import (
-    acting,
-    activity,
     audit,
     bulk,
     files,
@@ -20,6 +17,7 @@ from releases.views import (
     groups,
     home,
     listing,
+    live,
     moving,
     notices,
     planning,
@@ -95,6 +93,7 @@ audit_pages = (
 urlpatterns = [
     path("sign-in/", SignIn.as_view(), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("live/", live.topics, name="live"),
     path("", include(releases)),
     path("", include(group_pages)),
     path("", include(freeze_pages)),

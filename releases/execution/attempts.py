@@ -21,6 +21,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from activities.runners import Order, Outcome, Runner
+from config import hints
 from config.errors import InvalidInput, RunnerError, RunnerUnavailable
 from config.trail import MACHINE
 from releases import engine, queue
@@ -84,6 +85,7 @@ def claim(release_id: int, run_id: int, attempt: int, *, now: datetime) -> Claim
     found = rows.fetch(_CLAIM, {**parameters, "machine": MACHINE, "grace": GRACE})
     if not found:
         return None
+    hints.changed(release_id)
     node, items, work, *connection = found[0]
     known = None if connection[0] is None else orders.ConnectionRow(*connection)
     return Claim(release_id, run_id, attempt, Key(node, items), rows.decoded(work), now, known)
@@ -172,6 +174,7 @@ def cancel_attempt(attempt_id: int, *, now: datetime) -> None:
     over = {"status": "cancelled", "error": error, "finished_at": now, "cancel_at": None}
     Attempt.objects.filter(pk=attempt_id, status="running").update(**over)
     Attempt.objects.filter(pk=attempt_id).update(cancel_at=None)
+    hints.changed(attempt.activity_run.release_id)
 
 
 def record(claimed: Claim, outcome: Outcome, *, now: datetime, take_next: bool = False) -> Claim | None:

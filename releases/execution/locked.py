@@ -16,6 +16,7 @@ from typing import Any
 
 from django.db import transaction
 
+from config import hints
 from config.errors import NotFound
 from config.trail import Actor, actor_name, record, request_id
 from releases import engine, queue, states
@@ -338,6 +339,8 @@ def _verb(what: str, to: str) -> str:
 def lock_release(release_id: int, *, now: datetime, actor: Actor = None, savepoint: bool = True) -> Iterator[Locked]:
     """Lock a release for the length of the block, write its changes at the end, then do what must follow the commit.
 
+    Open pages are told, too: whoever locks a release changes something of it, be it the log of an attempt.
+
     `now` is an aware moment; without `savepoint`, the transaction around it is lost if it fails. Raises NotFound if
     there is no such release or it has not started.
     """
@@ -356,3 +359,4 @@ def lock_release(release_id: int, *, now: datetime, actor: Actor = None, savepoi
             transaction.on_commit(partial(queue.send_starts, starts))
         if locked.to_cancel:
             transaction.on_commit(queue.send_tick)
+        hints.changed(release_id)

@@ -1,0 +1,97 @@
+"""Telling open pages that something has changed: a word through the broker's Redis, after the commit.
+
+A hint carries ids, never content, and may be lost (law 5): pages read the database themselves, under the permissions of
+their reader. One transaction sends one word, whatever it changed. A Redis that is away costs nobody more than a moment.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import cache
+
+import redis
+from django.conf import settings
+from django.db import transaction
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 1.0  # seconds for Redis to answer
+PAUSE = 5.0  # seconds in which a Redis that did not answer is left alone
+
+
+def address_of(url: str) -> str:
+    """Return the broker's URL as Redis' own library writes it."""
+    if not url.startswith("redis+socket://"):
+        return url
+    return url.replace("redis+socket://", "unix://", 1).replace("virtual_host=", "db=")
+
+
+def channel_of(client: redis.Redis) -> str:
+    """Return where the hints of this installation are told: channels are shared by all of a server's databases."""
+    return f"pilothouse.changed.{client.connection_pool.connection_kwargs.get('db', 0)}"
+
+
+def changed(release_id: int | None) -> None:
+    """Have open pages told, once the current transaction is committed, that a release, or something else, has changed.
+
+    Called again in the same transaction, it only adds to what is told.
+    """
+    connection = transaction.get_connection()
+    around = set(connection.savepoint_ids)
+    hooks = (hook for savepoints, hook, _ in connection.run_on_commit if savepoints <= around)
+    word = next((hook for hook in hooks if isinstance(hook, _Word)), None)
+    if word is not None:
+        word.add(release_id)
+        return
+    word = _Word()
+    word.add(release_id)
+    transaction.on_commit(word, robust=True)
+
+
+class _Word:
+    """What one transaction has to tell."""
+
+    def __init__(self) -> None:
+        self._ids: set[int] = set()
+
+    def add(self, release_id: int | None) -> None:
+        if release_id is not None:
+            self._ids.add(release_id)
+
+    def __call__(self) -> None:
+        _teller(settings.CELERY_BROKER_URL).tell(" ".join(map(str, sorted(self._ids))))
+
+
+class _Teller:
+    """The way to Redis, tried again only after a pause when it is cut."""
+
+    def __init__(self, url: str) -> None:
+        once_more = Retry(NoBackoff(), 1)  # Redis may have been restarted since the last word
+        self._client = redis.Redis.from_url(
+            address_of(url), socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=once_more
+        )
+        self._channel = channel_of(self._client)
+        self._silent_until = 0.0
+        self._is_cut = False
+
+    def tell(self, text: str) -> None:
+        """Send a word, or lose it."""
+        if time.monotonic() < self._silent_until:
+            return
+        try:
+            self._client.publish(self._channel, text)
+        except (redis.RedisError, OSError) as error:
+            self._silent_until = time.monotonic() + PAUSE
+            if not self._is_cut:
+                log.warning("Open pages are not told of changes, since Redis cannot be reached: %s", error)
+            self._is_cut = True
+        else:
+            self._is_cut = False
+
+
+@cache
+def _teller(url: str) -> _Teller:
+    return _Teller(url)

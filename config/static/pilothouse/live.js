@@ -1,0 +1,153 @@
+/* Open pages refresh themselves. `data-live="release:12 releases"` names what an element shows; when one of these topics
+   changes, the element gets the event `live`, on which htmx fetches it anew. One stream tells of changes; while there is
+   none, the page asks every few seconds. A hidden tab holds no stream (browsers allow a site six connections in all)
+   and catches up when it is looked at again. Nothing is asked of the server faster than it answers. */
+(() => {
+  "use strict";
+  const POLL = 3000; // ms between two questions while there is no stream
+  const GAP = 300; // ms between two refreshes of an element, at the least
+  const SILENCE = 40000; // ms without a word (beats come every 15 s) after which a stream counts as dead
+  const AWAY = 10000; // ms that a tab may be hidden before it gives its stream back
+  const LOST = 30000; // ms after which an unanswered refresh is forgotten
+
+  const parts = () => [...document.querySelectorAll("[data-live]")];
+  const topicsOf = (part) => part.dataset.live.split(/\s+/).filter(Boolean);
+  const states = new WeakMap();
+  const stateOf = (part) => {
+    if (!states.has(part)) states.set(part, { busySince: 0, isDue: false, notBefore: 0, timer: 0 });
+    return states.get(part);
+  };
+
+  // Refreshing: one request of an element at a time; what comes meanwhile is done afterwards.
+  const isBusy = (state) => state.busySince && Date.now() - state.busySince < LOST;
+  const refresh = (part) => {
+    const state = stateOf(part);
+    state.isDue = true;
+    if (state.timer || isBusy(state) || document.hidden) return;
+    state.timer = setTimeout(() => {
+      state.timer = 0;
+      if (!part.isConnected || document.hidden || isBusy(state)) return;
+      state.isDue = false;
+      state.busySince = Date.now();
+      window.htmx?.trigger(part, "live");
+    }, Math.max(0, state.notBefore - Date.now()));
+  };
+  const aimedAt = (event) => {
+    const { target, sourceElement } = event.detail?.ctx ?? {};
+    return [target, sourceElement].find((part) => part?.dataset?.live !== undefined);
+  };
+  document.addEventListener("htmx:before:request", (event) => {
+    const part = aimedAt(event);
+    if (!part) return;
+    if (event.detail.ctx.sourceElement !== part) window.htmx.trigger(part, "htmx:abort"); // somebody asked for something else
+    stateOf(part).busySince = Date.now();
+  });
+  document.addEventListener("htmx:finally:request", (event) => {
+    const part = aimedAt(event);
+    if (part) {
+      const state = stateOf(part);
+      state.notBefore = Date.now() + Math.max(GAP, 3 * (Date.now() - state.busySince));
+      state.busySince = 0;
+      if (state.isDue) refresh(part);
+    }
+    listen();
+  });
+
+  // Listening.
+  let stream = null;
+  let told = ""; // the topics that the stream was opened for
+  let isLive = false;
+  let heardAt = performance.timeOrigin + (performance.getEntriesByType("navigation")[0]?.requestStart ?? 0);
+  let tries = 0;
+  let again = 0;
+  let leaving = 0;
+
+  const close = () => {
+    stream?.close();
+    stream = null;
+    isLive = false;
+    told = "";
+  };
+  const lost = () => {
+    close();
+    tries += 1;
+    clearTimeout(again);
+    again = setTimeout(listen, Math.min(30000, 500 * 2 ** tries) * (0.5 + Math.random()));
+    mark();
+  };
+  const heard = (event) => {
+    heardAt = Date.now();
+    if (!isLive) {
+      isLive = true;
+      tries = 0;
+      mark();
+    }
+    if (event.type !== "change") return;
+    const changed = new Set(event.data.split(" "));
+    parts().filter((part) => topicsOf(part).some((topic) => changed.has(topic))).forEach(refresh);
+  };
+  const listen = () => {
+    const wanted = [...new Set(parts().flatMap(topicsOf))].sort().join(" ");
+    if (document.hidden || wanted === told) return;
+    close();
+    if (!wanted) {
+      mark();
+      return;
+    }
+    told = wanted;
+    clearTimeout(again);
+    const age = Math.max(0, Math.round(Date.now() - heardAt));
+    stream = new EventSource(`/live/?topics=${encodeURIComponent(wanted)}&age=${age}`);
+    ["ready", "change", "beat"].forEach((name) => stream.addEventListener(name, heard));
+    stream.addEventListener("error", lost);
+    mark();
+  };
+
+  // The mark that says how the page is kept up to date; a short interruption is not worth a word.
+  let marking = 0;
+  const mark = () => {
+    clearTimeout(marking);
+    marking = setTimeout(() => document.querySelectorAll("[data-live-mark]").forEach((element) => {
+      const text = isLive ? "Live" : "Reconnecting";
+      element.hidden = !parts().length;
+      element.classList.toggle("is-live", isLive);
+      const words = element.querySelector("[data-live-words]");
+      if (words.textContent !== text) words.textContent = text;
+    }), isLive ? 0 : 2500);
+  };
+
+  // Time: polling without a stream, the own pace of some elements, streams that fell silent.
+  let polledAt = Date.now();
+  const tick = () => {
+    if (document.hidden) return;
+    const now = Date.now();
+    if (stream && isLive && now - heardAt > SILENCE) lost();
+    const isPoll = !isLive && now - polledAt >= POLL;
+    if (isPoll) polledAt = now;
+    parts().forEach((part) => {
+      const every = 1000 * Number(part.dataset.liveEvery || 0);
+      const isOwn = every && now - (stateOf(part).pacedAt ??= now) >= every;
+      if (isOwn) stateOf(part).pacedAt = now;
+      if (isPoll || isOwn) refresh(part);
+    });
+  };
+  const seen = () => {
+    clearTimeout(leaving);
+    if (document.hidden) {
+      leaving = setTimeout(close, AWAY);
+      return;
+    }
+    if (!isLive) polledAt = 0;
+    parts().filter((part) => stateOf(part).isDue).forEach(refresh);
+    tries = 0;
+    listen();
+    tick();
+  };
+  document.addEventListener("visibilitychange", seen);
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", (event) => { if (event.persisted) seen(); });
+  document.addEventListener("DOMContentLoaded", () => {
+    listen();
+    setInterval(tick, 500);
+  });
+})();
