@@ -103,6 +103,10 @@ class Hub:
             if not there:
                 del self._seats[topic]
 
+    def hears(self) -> None:
+        """From now on every word is heard."""
+        self._hears_since = time.monotonic()
+
     def hear(self, text: str) -> None:
         """Take in a word from Redis: the ids of releases that have changed, or none of them."""
         now = time.monotonic()
@@ -154,6 +158,6 @@ class Hub:
                 if message is None:
                     continue
                 if message["type"] == "subscribe":
-                    self._hears_since = time.monotonic()
+                    self.hears()
                 elif message["type"] == "message":
                     self.hear(message["data"])
