@@ -39,9 +39,7 @@ def changed(release_id: int | None) -> None:
 
     Called again in the same transaction, it only adds to what is told.
     """
-    connection = transaction.get_connection()
-    around = set(connection.savepoint_ids)
-    hooks = (hook for savepoints, hook, _ in connection.run_on_commit if savepoints <= around)
+    hooks = (hook for _, hook, _ in transaction.get_connection().run_on_commit)
     word = next((hook for hook in hooks if isinstance(hook, _Word)), None)
     if word is not None:
         word.add(release_id)
