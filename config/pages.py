@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.decorators import login_required
@@ -90,7 +91,7 @@ def readers_zone(request: HttpRequest) -> Iterator[None]:
     )
     chosen = mine.values_list("zone", flat=True).first()
     try:
-        zone = ZoneInfo(chosen or request.COOKIES.get("zone", "UTC")[:60])
+        zone = ZoneInfo(chosen or unquote(request.COOKIES.get("zone", "UTC")[:60]))
     except (KeyError, ValueError, OSError):
         zone = ZoneInfo("UTC")
     with timezone.override(zone):

@@ -145,6 +145,7 @@ def _show(
         "typed": _what_was_typed(request, release),
         "zone_words": timezone.get_current_timezone_name(),
         "read_in": request.POST.get("zone", ""),
+        "is_part": request.headers.get("X-Part") == "dialog",
         "next": _next(request),
         "back": _next(request) or reverse("releases:show", args=[release.pk]),
         "scope": request.POST.get("scope", THIS),
@@ -156,7 +157,7 @@ def _show(
         "wrong": {fault.path: fault for fault in faults},
         "faults": [fault for fault in faults if fault.path not in _BOXES],
     }
-    template = "releases/_move.html" if request.headers.get("X-Part") == "dialog" else "releases/move.html"
+    template = "releases/_move.html" if context["is_part"] else "releases/move.html"
     return render(request, template, context, status=error.status if error else 200)
 
 

@@ -112,6 +112,7 @@
   }
   function leave(address) {
     const here = new URL(address, location.href);
+    if (dialog.dataset.mark) here.hash = dialog.dataset.mark;  // an answer's address comes without it
     if (here.pathname === location.pathname && here.search === location.search) {
       history.replaceState(null, "", here);
       location.reload();
@@ -138,6 +139,7 @@
     const pk = lifted?.tile.dataset.pk;
     drop();
     dialog.replaceChildren();
+    delete dialog.dataset.mark;
     if (pk) calendar().querySelector(`.tile[data-pk="${pk}"] .what`)?.focus();
   });
 
@@ -151,6 +153,7 @@
     body.set("scope", "this");
     body.set("look", "yes");
     body.set("next", `${calendar().dataset.here}#release-${tile.dataset.pk}`);
+    dialog.dataset.mark = `release-${tile.dataset.pk}`;
     dialog.dataset.address = `/releases/${tile.dataset.pk}/move/`;
     try {
       await open(dialog.dataset.address, { method: "POST", body });
@@ -190,11 +193,21 @@
     } else if (lifted && event.key === "Enter") {
       event.preventDefault();
       foresee();
-    } else if (event.key === "?") {
+    } else if (!letters()) return;
+    else if (event.key === "?") {
       const keys = document.getElementById("keys");
       keys.open = !keys.open;
       keys.querySelector("summary").focus();
     } else go(event);
+  });
+  /* Letters can be switched off: who speaks to a computer, or slips, would set them off unawares. */
+  const letters = () => localStorage.getItem("calendar-keys") !== "off";
+  document.addEventListener("change", (event) => {
+    if (event.target.id === "single-keys") localStorage.setItem("calendar-keys", event.target.checked ? "on" : "off");
+  });
+  document.addEventListener("DOMContentLoaded", () => {
+    const box = document.getElementById("single-keys");
+    if (box) box.checked = letters();
   });
   const STEPS = { j: "previous", k: "next", ArrowLeft: "previous", ArrowRight: "next" };
   function go(event) {
