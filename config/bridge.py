@@ -1,4 +1,4 @@
-"""The site under an ASGI server: it stays synchronous, in a fixed number of threads that keep their database connections.
+"""The site under an ASGI server: it stays synchronous, in a fixed number of threads with their database connections.
 
 Why not Django's own ASGI handler: with synchronous middleware and views it makes a thread for every request, and so a
 new database connection for each. Here a request is served by one of `threads` threads from beginning to end, as a
@@ -102,7 +102,7 @@ def environ_of(scope: Scope, read: Callable[[], Message]) -> dict[str, Any]:
 
 
 class Body(io.RawIOBase):
-    """The body of a request as a file. Reading raises ConnectionResetError when the caller has gone away before its end."""
+    """The body of a request as a file. Reading raises ConnectionResetError if the caller goes away before its end."""
 
     def __init__(self, read: Callable[[], Message]) -> None:
         self._read = read

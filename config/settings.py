@@ -126,7 +126,7 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
     options="-c plan_cache_mode=force_custom_plan",
 )
 
-# The web process: how many requests it serves at once, and how many pages may hear of changes, in all and of one person.
+# The web process: how many requests it serves at once; how many pages may hear of changes, in all and of one person.
 WEB_THREADS = env.int("WEB_THREADS", default=8)
 LIVE_STREAMS = env.int("PILOTHOUSE_LIVE_STREAMS", default=1000)
 LIVE_STREAMS_EACH = env.int("PILOTHOUSE_LIVE_STREAMS_EACH", default=20)

@@ -38,7 +38,7 @@ def record(
     release_id: int | None = None,
     now: datetime | None = None,
 ) -> Event:
-    """Write one event about `subject`, and have open pages told; `verb` is past tense with a dot (`process.published`)."""
+    """Write one event about `subject`, have open pages told; `verb` is past tense with a dot (`process.published`)."""
     hints.changed(release_id)
     return Event.objects.create(
         at=now or timezone.now(),

@@ -99,7 +99,10 @@ class Listener:
         wait_until(lambda: bool(self.heard) or self.is_over, "the stream begins")
 
     def _read(self) -> None:
-        with suppress(httpx.HTTPError, RuntimeError), self._client.stream("GET", "/live/", params=self._parameters) as answer:
+        with (
+            suppress(httpx.HTTPError, RuntimeError),
+            self._client.stream("GET", "/live/", params=self._parameters) as answer,
+        ):
             self.status = answer.status_code
             event = ""
             for line in answer.iter_lines():

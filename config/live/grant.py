@@ -1,8 +1,8 @@
 """What a person may hear of, decided by an ordinary view and carried in the headers of its answer.
 
-The view of `/live/` knows sessions and permissions, and cannot hold a connection open; the server can, and knows neither.
-So the view answers at once, and `streams` turns a granted answer into a stream. Under a server without streams the
-answer is what it says: 204, no stream to be had, and the page asks from time to time instead.
+The view of `/live/` knows sessions and permissions, and cannot hold a connection open; the server can, and knows
+neither. So the view answers at once, and `streams` turns a granted answer into a stream. Under a server without streams
+the answer is what it says: 204, no stream to be had, and the page asks from time to time instead.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A seat keeps the set of topics that have changed and were not told yet, so a slow reader costs no memory and hears of
 each topic once. The hub also remembers when each topic last changed: a page says how old it is when it begins to
-listen, and hears at once of what has changed since. While Redis is away nobody has a seat, so that every page knows that
-it must ask for itself.
+listen, and hears at once of what has changed since. While Redis is away nobody has a seat, so that every page knows
+that it must ask for itself.
 """
 
 from __future__ import annotations

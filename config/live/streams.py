@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -83,7 +82,7 @@ class Site:
                 await send(message)
             return
         try:
-            seat = self._hub.take(grant.person, grant.topics, since=came_at - _age(scope) - MARGIN)
+            seat = self._hub.take(grant.person, grant.topics, since=came_at - age_of(scope) - MARGIN)
         except Full:
             await send_plain(send, HTTPStatus.TOO_MANY_REQUESTS, NOT_NOW)
             return
@@ -92,11 +91,13 @@ class Site:
             return
         try:
             await self._tell(scope, grant, seat, receive, send)
+        except TimeoutError:
+            return  # nobody takes what is told
         finally:
             self._hub.leave(seat)
 
     async def _tell(self, scope: Scope, grant: Grant, seat: Seat, receive: Receive, send: Send) -> None:
-        """Tell of changes until the reader, the permission or the server goes."""
+        """Tell of changes until the reader, the permission or the server goes. Raises TimeoutError."""
         names = {name for name, _ in HEADERS} | {b"content-length"}
         headers = [*HEADERS, *((name, value) for name, value in grant.headers if name not in names)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -116,8 +117,6 @@ class Site:
                 await _say(send, "change" if topics else "beat", topics)
                 await asyncio.sleep(GAP)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except TimeoutError:
-            return
         finally:
             leaving.cancel()
 
@@ -157,9 +156,7 @@ async def _say(send: Send, event: str, topics: Iterable[str] = ()) -> None:
         await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
 
 
-def _age(scope: Scope) -> float:
+def age_of(scope: Scope) -> float:
     """Return how many seconds old the page says it is."""
     given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("age", ["0"])[0]
-    with contextlib.suppress(ValueError):
-        return max(0.0, min(float(given) / 1000, 1e9))
-    return 0.0
+    return min(int(given) / 1000, 1e9) if given.isascii() and given.isdecimal() and len(given) < 16 else 0.0

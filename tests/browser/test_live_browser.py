@@ -82,9 +82,7 @@ def refreshes(page: Page) -> list[str]:
     return found
 
 
-def test_what_a_worker_does_shows_within_a_second(
-    browser: Browser, web: Web, tmp_path: Path, manager: User
-) -> None:
+def test_what_a_worker_does_shows_within_a_second(browser: Browser, web: Web, tmp_path: Path, manager: User) -> None:
     Connection.objects.create(slug="local", name="This machine", provider="local")
     with worker(tmp_path / "worker.log"):
         release = builders.start(SLOW, now=timezone.now())
