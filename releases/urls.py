@@ -22,6 +22,7 @@ from releases.views import (
     notices,
     planning,
     release,
+    runbook,
     starting,
     watching,
 )
@@ -41,6 +42,8 @@ releases = (
         path("releases/<int:pk>/outputs/", release.outputs, name="outputs"),
         path("releases/<int:pk>/events/", release.events, name="events"),
         path("releases/<int:pk>/timeline/", watching.timeline, name="timeline"),
+        path("releases/<int:pk>/wall/", watching.wall, name="wall"),
+        path("releases/<int:pk>/runbook/", runbook.runbook, name="runbook"),
         path("releases/<int:pk>/do/<slug:verb>/", release.act, name="act"),
         path("releases/<int:pk>/phases/<int:phase_pk>/restart/", release.restart_phase, name="restart-phase"),
         path("releases/<int:pk>/activities/<int:run_pk>/", activity.show, name="activity"),

@@ -12,6 +12,7 @@ from releases.reading.logs import Log, log_of
 from releases.reading.may import release_may
 from releases.reading.phase import PhaseDetail, phase_detail
 from releases.reading.planned import PlannedDate, planned_dates
+from releases.reading.runbook import Runbook, runbook_of
 from releases.reading.timeline import Timeline, release_timeline
 from releases.reading.tree import ActivityView, PhaseView, release_tree
 from releases.reading.values import Value, release_inputs
@@ -33,6 +34,7 @@ __all__ = [
     "PlannedDate",
     "ReleaseBlocked",
     "ReleaseForecast",
+    "Runbook",
     "Standing",
     "Step",
     "Timeline",
@@ -55,6 +57,7 @@ __all__ = [
     "release_timeline",
     "release_tree",
     "run_blocked",
+    "runbook_of",
     "standings_for",
     "standings_of_many",
 ]

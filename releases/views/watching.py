@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from config.models import Event
 from config.pages import page
 from releases import reading
+from releases.models import Release
 from releases.views.frame import find_release
 from releases.views.release import head_of
+
+#: What fits on a wall: phases, entries of what it waits for, events.
+MOST_PHASES, MOST_WAITS, MOST_EVENTS = 28, 6, 8
 
 
 @page
@@ -27,3 +35,37 @@ def timeline(request: HttpRequest, pk: int) -> HttpResponse:
     }
     is_refresh = request.headers.get("HX-Target") == "div#live"
     return render(request, "releases/_timeline.html" if is_refresh else "releases/timeline.html", context)
+
+
+@page
+@require_safe
+def wall(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show how a release stands, large, for a screen that hangs somewhere and refreshes itself."""
+    release = find_release(request, pk)
+    context = {
+        **head_of(request, release, "wall"),
+        "wall": _wall_of(release, timezone.now()),
+        "here": reverse("releases:wall", args=[pk]),
+    }
+    is_refresh = request.headers.get("HX-Target") == "div#live"
+    return render(request, "releases/_wall.html" if is_refresh else "releases/wall.html", context)
+
+
+def _wall_of(release: Release, now: datetime) -> dict[str, Any]:
+    blocked = reading.release_blocked(release, now=now)
+    phases = reading.release_graph(reading.release_tree(release, now=now)).nodes
+    if release.snapshot_id is None:
+        phases = reading.planned_graph(release).nodes
+    done = [node for node in phases if node.state in ("succeeded", "skipped")] if len(phases) > MOST_PHASES else []
+    left = [node for node in phases if node not in done]
+    waits = [run for run in blocked.runs if run.state in ("waiting", "on_hold") and run.kind != "wait"]
+    waits.sort(key=lambda run: run.state != "on_hold")
+    return {
+        "done": len(done),
+        "phases": left[:MOST_PHASES],
+        "more": max(0, len(left) - MOST_PHASES),
+        "waits": waits[:MOST_WAITS],
+        "more_waits": max(0, len(waits) - MOST_WAITS),
+        "links": [] if release.snapshot_id else blocked.links[:MOST_WAITS],
+        "events": Event.objects.filter(release_id=release.pk).order_by("-pk")[:MOST_EVENTS],
+    }
