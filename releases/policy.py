@@ -53,6 +53,18 @@ def may_operate(actor: Actor, release: Release) -> bool:
     )
 
 
+def operable_releases(actor: Actor) -> QuerySet[Release]:
+    """Return the releases `actor` may operate (see `may_operate`)."""
+    releases = Release.objects.all()
+    if actor is None or allowed(actor, "releases.operate_release"):
+        return releases
+    own = visible_by_any(actor, ["releases.operate_release"], releases)
+    groups = visible_by_any(actor, ["releases.operate_releasegroup"], ReleaseGroup.objects.all())
+    processes = visible_by_any(actor, ["processes.operate_process"], Process.objects.all())
+    held = Q(pk__in=own.values("pk")) | Q(group__in=groups.values("pk")) | Q(process__in=processes.values("pk"))
+    return releases.filter(held)
+
+
 def may_start(actor: Actor, process: Process, group: ReleaseGroup | None = None) -> bool:
     """Return whether `actor` may create and start releases of `process` (in `group`, if one is given)."""
     return (

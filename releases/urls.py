@@ -23,6 +23,7 @@ from releases.views import (
     planning,
     release,
     runbook,
+    saved,
     starting,
     watching,
 )
@@ -33,6 +34,10 @@ releases = (
         path("home/waiting/", home.count, name="waiting"),
         path("home/do/", bulk.act_on_waiting, name="act-on-waiting"),
         path("releases/", listing.show_list, name="list"),
+        path("releases/do/", bulk.act_on_releases, name="act-on-several"),
+        path("releases/views/", saved.save, name="save-view"),
+        path("releases/views/<int:pk>/rename/", saved.rename, name="rename-view"),
+        path("releases/views/<int:pk>/delete/", saved.delete, name="delete-view"),
         path("releases/new/", planning.create, name="create"),
         path("releases/<int:pk>/", release.show, name="show"),
         path("releases/<int:pk>/start/", starting.start, name="start"),

@@ -26,6 +26,7 @@ from releases.models.release import (
     ReleaseUserPermission,
 )
 from releases.models.runs import ActivityRun, Attempt, AttemptLog, PhaseRun
+from releases.models.saved import SavedView
 
 __all__ = [
     "ActivityRun",
@@ -52,6 +53,7 @@ __all__ = [
     "ReleaseGroupUserPermission",
     "ReleaseRole",
     "ReleaseUserPermission",
+    "SavedView",
     "SignOff",
     "Snapshot",
     "TaskRun",

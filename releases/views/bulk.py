@@ -1,4 +1,7 @@
-"""One verb for several things at once: each in a transaction of its own, each with an outcome of its own."""
+"""One verb for several things at once: each in a transaction of its own, each with an outcome of its own.
+
+Sent twice, the second finds each done already and says so: no mark of the form is needed.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,9 @@ from django.views.decorators.http import require_POST
 from config.errors import Conflict, Fault, InvalidInput, NotFound, NotPermitted
 from config.pages import page, person
 from releases import inbox, policy
-from releases.models import ActivityRun
-from releases.services import answering, running
+from releases.models import ActivityRun, Release
+from releases.services import answering, planning, running
+from releases.views.saved import address_of
 
 MOST = 100
 #: How many outcomes are told by name.
@@ -99,4 +103,59 @@ def _retry(request: HttpRequest, run: ActivityRun) -> None:
 WAITING_VERBS: dict[str, tuple[str, Callable[[HttpRequest, ActivityRun], None]]] = {
     "approve": ("Approved", _approve),
     "retry": ("Trying again:", _retry),
+}
+
+
+#: The verbs that fit a release in a state; what stops it for good is done on its own page.
+FITTING = {"scheduled": "cancel", "draft": "schedule", "missed": "schedule", "cancelled": "schedule",
+           "running": "pause", "paused": "resume"}  # fmt: skip
+
+
+def fitting(release: Release) -> str:
+    """Return the verb that may be done to a release together with others, if one fits its state."""
+    verb = FITTING.get(release.state, "")
+    return "" if verb == "schedule" and release.planned_start_at is None else verb
+
+
+@page
+@require_POST
+def act_on_releases(request: HttpRequest) -> HttpResponse:
+    """Cancel (with a reason), schedule, pause or resume the releases of `release`, and go back to the list."""
+    verb, reason = request.POST.get("verb", ""), request.POST.get("reason", "").strip()
+    if verb not in RELEASE_VERBS:
+        raise NotFound("There is no such action.")
+    back = redirect(address_of(request.POST.get("back", "")))
+    if verb == "cancel" and not reason:
+        messages.error(request, "Cancelling needs a reason. Nothing was cancelled.")
+        return back
+    word, do = RELEASE_VERBS[verb]
+    ids, outcomes = chosen(request.POST.getlist("release")), Outcomes()
+    found = policy.visible_releases(request.user).select_related("process", "group").in_bulk(ids)
+    for release in (found[pk] for pk in ids if pk in found):
+        outcomes.try_on(str(release), lambda release=release: do(request, release, reason))  # type: ignore[misc]
+    outcomes.tell(request, word)
+    return back
+
+
+def _cancel(request: HttpRequest, release: Release, reason: str) -> None:
+    planning.cancel_release(person(request), release, reason=reason, now=timezone.now())
+
+
+def _schedule(request: HttpRequest, release: Release, _reason: str) -> None:
+    planning.schedule_release(person(request), release, now=timezone.now())
+
+
+def _pause(request: HttpRequest, release: Release, reason: str) -> None:
+    running.pause_release(person(request), release, now=timezone.now(), reason=reason)
+
+
+def _resume(request: HttpRequest, release: Release, _reason: str) -> None:
+    running.resume_release(person(request), release, now=timezone.now())
+
+
+RELEASE_VERBS: dict[str, tuple[str, Callable[[HttpRequest, Release, str], None]]] = {
+    "cancel": ("Cancelled", _cancel),
+    "schedule": ("Scheduled", _schedule),
+    "pause": ("Paused", _pause),
+    "resume": ("Resumed", _resume),
 }

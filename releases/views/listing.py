@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -19,7 +19,8 @@ from releases.models import Release
 from releases.progress import Progress, progress_of
 from releases.reading.places import Order, slice_of
 from releases.reading.search import Search, found_by
-from releases.views import filters
+from releases.services import saved_views
+from releases.views import bulk, filters
 from releases.views.freezes import banner_of
 from releases.views.planning import startable_processes
 
@@ -29,10 +30,11 @@ _PLANNED = "scheduled"
 
 @dataclass(slots=True)
 class Row:
-    """A release of the list."""
+    """A release of the list; `verb` is what this person may do to it together with others, if anything."""
 
     release: Release
     progress: Progress
+    verb: str = ""
 
 
 @dataclass(slots=True)
@@ -62,10 +64,14 @@ def show_list(request: HttpRequest) -> HttpResponse:
         wanted = wanted.exclude(state__in=[*UNDER_WAY, _PLANNED])
         heads = [] if after or before else _heads(visible)
     shown = slice_of(_with_columns(wanted), Order.of(search.sort), size=PAGE, after=after, before=before)
-    parts = _parts([*heads, ("", shown.rows, len(shown.rows))])
+    parts = _parts(request, [*heads, ("", shown.rows, len(shown.rows))])
+    views = list(saved_views.views_of(person(request)))
     context = {
         "parts": parts,
-        "has_head": bool(heads),
+        "verbs": {row.verb for part in parts for row in part.rows if row.verb},
+        "views": views,
+        "view": next((view for view in views if view.query == search.query()), None),
+        "is_plain": is_plain,
         "search": search,
         "query": search.query(),
         "here": _here(search, after, before),
@@ -77,7 +83,7 @@ def show_list(request: HttpRequest) -> HttpResponse:
         "may_create": startable_processes(person(request)).exists(),
     }
     if request.headers.get("HX-Target") == "div#list":
-        answer = render(request, "releases/_list.html", context)
+        answer = render(request, "releases/_list.html", {**context, "is_part": True})
         if request.headers.get("HX-Source") == "form#search":
             answer["HX-Replace-Url"] = _here(search)
         return answer
@@ -102,14 +108,27 @@ def _heads(visible: QuerySet[Release]) -> list[tuple[str, list[Release], int]]:
     return [part for part in parts if part[1]]
 
 
-def _parts(found: Iterable[tuple[str, list[Release], int]]) -> list[Part]:
+def _parts(request: HttpRequest, found: Iterable[tuple[str, list[Release], int]]) -> list[Part]:
     """Return parts with all that their rows show."""
     listed = [part for part in found if part[1]]
-    progress = progress_of(release.pk for _, releases, _ in listed for release in releases)
+    ids = [release.pk for _, releases, _ in listed for release in releases]
+    progress, verbs = progress_of(ids), _verbs(request, [release for _, releases, _ in listed for release in releases])
     return [
-        Part(name, [Row(release, progress[release.pk]) for release in releases], total, is_folded=name == "Planned")
+        Part(
+            name,
+            [Row(release, progress[release.pk], verbs.get(release.pk, "")) for release in releases],
+            total,
+            is_folded=name == "Planned",
+        )
         for name, releases, total in listed
     ]
+
+
+def _verbs(request: HttpRequest, releases: Sequence[Release]) -> dict[int, str]:
+    """Return what may be done to each of these releases together with others, as far as this person operates it."""
+    fits = {release.pk: verb for release in releases if (verb := bulk.fitting(release))}
+    operated = policy.operable_releases(request.user).order_by().filter(pk__in=list(fits)).values_list("pk", flat=True)
+    return {pk: fits[pk] for pk in operated} if fits else {}
 
 
 def _with_columns(releases: QuerySet[Release]) -> QuerySet[Release]:

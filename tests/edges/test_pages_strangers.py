@@ -19,7 +19,8 @@ from tests.edges.pages import KINDS, Reader, publish, start
 from tests.fakes import ScriptedRunner
 
 pytestmark = pytest.mark.django_db
-OPEN_TO_ALL = {"home", "waiting", "act-on-waiting", "list", "create"}
+OPEN_TO_ALL = {"home", "waiting", "act-on-waiting", "list", "create", "act-on-several", "save-view"}
+VIEWS = {"rename-view", "delete-view"}  # nothing of a release: see test_pages_bulk
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def addresses(release: Release) -> list[str]:
 def routes() -> list[URLPattern]:
     resolver = next(entry for entry in urls.urlpatterns if isinstance(entry, URLResolver))
     patterns = [entry for entry in resolver.url_patterns if isinstance(entry, URLPattern)]
-    return [entry for entry in patterns if entry.name not in OPEN_TO_ALL]
+    return [entry for entry in patterns if entry.name not in OPEN_TO_ALL | VIEWS]
 
 
 def verbs_of(pattern: URLPattern) -> list[str]:
@@ -83,7 +84,16 @@ def test_a_stranger_finds_nothing_anywhere(release: Release, stranger: User) -> 
 
 def test_nobody_signed_in_is_sent_to_sign_in_everywhere(release: Release) -> None:
     reader = Reader()
-    for address in ["/", "/home/waiting/", "/home/do/", "/releases/", "/releases/new/", *addresses(release)]:
+    for address in [
+        "/",
+        "/home/waiting/",
+        "/home/do/",
+        "/releases/",
+        "/releases/do/",
+        "/releases/views/",
+        "/releases/new/",
+        *addresses(release),
+    ]:
         reader.open(address)
         assert (address, reader.status) == (address, 302)
         assert reader.headers["Location"].startswith("/sign-in/?next=")

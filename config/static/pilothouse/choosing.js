@@ -14,9 +14,11 @@
     area.querySelectorAll("[data-chosen-count]").forEach((mark) => { mark.textContent = on.length || ""; });
     area.querySelectorAll("[data-when-chosen]").forEach((part) => { part.hidden = !on.length; });
     area.querySelectorAll("[data-choose-all]").forEach((all) => {
-      all.closest("label").hidden = boxes.length < 2;
-      all.checked = on.length > 0 && on.length === boxes.length;
-      all.indeterminate = on.length > 0 && on.length < boxes.length;
+      const own = boxesOf(all.closest("table") || area);
+      const chosenHere = own.filter((box) => box.checked).length;
+      all.closest("label").hidden = own.length < 2;
+      all.checked = chosenHere > 0 && chosenHere === own.length;
+      all.indeterminate = chosenHere > 0 && chosenHere < own.length;
     });
   };
   const refreshAll = () => document.querySelectorAll("[data-choosing]").forEach(refresh);
@@ -24,7 +26,9 @@
   document.addEventListener("change", (event) => {
     const area = event.target.closest("[data-choosing]");
     if (!area) return;
-    if (event.target.matches("[data-choose-all]")) boxesOf(area).forEach((box) => { box.checked = event.target.checked; });
+    if (event.target.matches("[data-choose-all]")) {
+      boxesOf(event.target.closest("table") || area).forEach((box) => { box.checked = event.target.checked; });
+    }
     boxesOf(area).forEach((box) => chosen[box.checked ? "add" : "delete"](box.value));
     refresh(area);
   });
