@@ -5,7 +5,7 @@ from __future__ import annotations
 import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import BrinIndex, GinIndex
+from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.db import models
 
@@ -39,11 +39,11 @@ class Event(models.Model):
                 name="event_of_subject",
                 condition=models.Q(release_id__isnull=True),
             ),
-            models.Index(fields=["actor_name"], name="event_by_actor"),
-            models.Index(fields=["verb"], name="event_by_verb"),
+            models.Index(fields=["actor_name", "id"], name="event_by_actor"),
+            models.Index(fields=["verb", "id"], name="event_by_verb"),
             models.Index(fields=["subject_type", "subject_id"], name="event_by_subject"),
             models.Index(fields=["request_id"], name="event_by_request", condition=~models.Q(request_id="")),
-            BrinIndex(fields=["at"], name="event_by_time", pages_per_range=32),
+            models.Index(fields=["at", "id"], name="event_by_time"),
             GinIndex(SearchVector("reason", config="simple"), name="event_by_reason", condition=~models.Q(reason="")),
         ]
         default_permissions = ("view",)

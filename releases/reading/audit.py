@@ -13,7 +13,7 @@ from typing import Any
 
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from config.models import Event
 from config.permissions import allowed
@@ -49,6 +49,11 @@ class Wanted:
     words: str = ""
     request: str = ""
 
+    @property
+    def is_period(self) -> bool:
+        """Whether a period is asked for."""
+        return self.since is not None or self.until is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -83,7 +88,10 @@ def visible_events(actor: Actor) -> QuerySet[Event]:
 
 
 def search(events: QuerySet[Event], wanted: Wanted) -> QuerySet[Event]:
-    """Return the events asked for, the latest first."""
+    """Return the events asked for, the latest first: in the order they were written, or of their moments for a period.
+
+    Either order is that of an index, so that a page is read from where it begins.
+    """
     exact = {
         "actor_name": wanted.actor,
         "verb": wanted.verb,
@@ -100,7 +108,15 @@ def search(events: QuerySet[Event], wanted: Wanted) -> QuerySet[Event]:
     if wanted.words:
         query = SearchQuery(wanted.words, config="simple", search_type="websearch")
         events = events.exclude(reason="").alias(found=SearchVector("reason", config="simple")).filter(found=query)
-    return events.order_by("-pk")
+    return events.order_by("-at", "-pk") if wanted.is_period else events.order_by("-pk")
+
+
+def beyond(events: QuerySet[Event], wanted: Wanted, last: int) -> QuerySet[Event]:
+    """Return those of the events found that come after the event `last` in their order; all if there is none."""
+    if not wanted.is_period:
+        return events.filter(pk__lt=last)
+    at = Event.objects.filter(pk=last).values_list("at", flat=True).first()
+    return events if at is None else events.filter(Q(at__lt=at) | Q(at=at, pk__lt=last), at__lte=at)
 
 
 def told(actor: Actor, events: list[Event]) -> list[Told]:
@@ -124,11 +140,11 @@ def known_verbs() -> list[str]:
         return [verb for (verb,) in cursor.fetchall()]
 
 
-def in_chunks(events: QuerySet[Event], most: int) -> Iterator[Event]:
-    """Yield at most `most` events, the latest first, without ever holding many."""
+def in_chunks(events: QuerySet[Event], wanted: Wanted, most: int) -> Iterator[Event]:
+    """Yield at most `most` of the events found, in their order, without ever holding many."""
     last: int | None = None
     while most > 0:
-        rows = list((events if last is None else events.filter(pk__lt=last))[: min(AT_ONCE, most)])
+        rows = list((events if last is None else beyond(events, wanted, last))[: min(AT_ONCE, most)])
         yield from rows
         if len(rows) < AT_ONCE:
             return

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -50,7 +49,7 @@ def show(request: HttpRequest) -> HttpResponse:
         return _render(request, [], error.faults, status=400)
     before = _whole(request.GET.get("before", ""))
     events = reading.search(reading.visible_events(request.user), wanted)
-    found = list((events if before is None else events.filter(pk__lt=before))[: PAGE + 1])
+    found = list((events if before is None else reading.beyond(events, wanted, before))[: PAGE + 1])
     older = found[PAGE - 1].pk if len(found) > PAGE else None
     return _render(request, found[:PAGE], faults, older=older, is_first=before is None)
 
@@ -60,9 +59,10 @@ def show(request: HttpRequest) -> HttpResponse:
 def export(request: HttpRequest, kind: str) -> HttpResponseBase:
     """Send the events that the address asks for as a file, the latest MOST of them, while they are read."""
     try:
-        events = reading.search(reading.visible_events(request.user), read(request))
+        wanted = read(request)
     except InvalidInput as error:
         return _render(request, [], error.faults, status=400)
+    events = reading.in_chunks(reading.search(reading.visible_events(request.user), wanted), wanted, MOST)
     write, media = (_csv, "text/csv") if kind == "csv" else (_json, "application/json")
     headers = {"Content-Disposition": f'attachment; filename="audit-{timezone.now():%Y-%m-%d-%H%M}.{kind}"'}
     return StreamingHttpResponse(write(events), content_type=f"{media}; charset=utf-8", headers=headers)
@@ -140,9 +140,9 @@ def _facts(event: Event) -> dict[str, Any]:
     }
 
 
-def _csv(events: QuerySet[Event]) -> Iterator[str]:
+def _csv(events: Iterator[Event]) -> Iterator[str]:
     yield ",".join(COLUMNS) + "\r\n"
-    for event in reading.in_chunks(events, MOST):
+    for event in events:
         line = io.StringIO()
         csv.writer(line).writerow([_cell(value) for value in _facts(event).values()])
         yield line.getvalue()
@@ -158,8 +158,8 @@ def _cell(value: Any) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
-def _json(events: QuerySet[Event]) -> Iterator[str]:
+def _json(events: Iterator[Event]) -> Iterator[str]:
     yield "["
-    for number, event in enumerate(reading.in_chunks(events, MOST)):
+    for number, event in enumerate(events):
         yield (",\n" if number else "\n") + json.dumps(_facts(event), ensure_ascii=False)
     yield "\n]\n"
