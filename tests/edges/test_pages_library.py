@@ -171,9 +171,7 @@ def test_input_sets_say_what_they_lack(author: User) -> None:
     assert "Incomplete" in text
 
 
-def test_used_by_names_only_what_the_reader_may_see(
-    shop: Process, author: User, manager: User, stranger: User
-) -> None:
+def test_used_by_names_only_what_the_reader_may_see(shop: Process, author: User, manager: User, stranger: User) -> None:
     release = start(shop, manager, name="Secret plan")
     save_group(None, {"kind": "ReleaseGroup", "id": "train", "name": "Train", "process": "shop"}, now=timezone.now())
     text = seeing(stranger, shop, "view_process").open("/processes/shop/used-by/")
