@@ -72,7 +72,7 @@ def sign_in(context: BrowserContext, web: Web, user: User) -> None:
 
 
 def is_live(page: Page) -> None:
-    expect(page.locator("[data-live-mark]")).to_have_text("Live", timeout=15 * SECOND)
+    expect(page.locator("[data-live-mark]")).to_have_text("Live", timeout=30 * SECOND)
 
 
 def refreshes(page: Page) -> list[str]:
@@ -108,9 +108,9 @@ def test_two_people_see_each_other_s_changes(
     for page in (one, other, lists):
         is_live(page)
     one.get_by_role("button", name="Pause").click()
-    expect(other.locator("#head").get_by_text("Paused")).to_be_visible(timeout=2 * SECOND)
-    expect(lists.locator("#list").get_by_text("Paused")).to_be_visible(timeout=2 * SECOND)
-    other.get_by_label("Comment").fill("Wait for me")
+    expect(other.locator("#head").get_by_text("Paused")).to_be_visible(timeout=20 * SECOND)
+    expect(lists.locator("#list").get_by_text("Paused")).to_be_visible(timeout=20 * SECOND)
+    other.get_by_role("textbox", name="Comment", exact=True).fill("Wait for me")
     other.get_by_role("button", name="Comment").click()
     one.goto(web.url + panel_of(run_of(release, "prepare/runbook")))
     expect(one.get_by_text("Wait for me")).to_be_visible()
@@ -140,14 +140,14 @@ def test_a_page_survives_a_new_web_process_and_catches_up(
     page = page_for(browser, web, manager)
     page.goto(web.url + page_of(release))
     is_live(page)
-    assert web.stop() < 4
+    assert web.stop() < 10  # not kept by the open stream
     running.pause_release(manager, release, now=timezone.now())
-    expect(page.locator("[data-live-mark]")).to_have_text("Reconnecting", timeout=10 * SECOND)
+    expect(page.locator("[data-live-mark]")).to_have_text("Reconnecting", timeout=20 * SECOND)
     web.start()
     is_live(page)
-    expect(page.locator("#head").get_by_text("Paused")).to_be_visible(timeout=5 * SECOND)
+    expect(page.locator("#head").get_by_text("Paused")).to_be_visible(timeout=20 * SECOND)
     running.resume_release(manager, release, now=timezone.now())
-    expect(page.locator("#head").get_by_text("Running", exact=True)).to_be_visible(timeout=2 * SECOND)
+    expect(page.locator("#head").get_by_text("Running", exact=True)).to_be_visible(timeout=20 * SECOND)
 
 
 def test_a_page_asks_from_time_to_time_when_it_is_refused_a_stream(
@@ -159,7 +159,7 @@ def test_a_page_asks_from_time_to_time_when_it_is_refused_a_stream(
         page = page_for(browser, full, manager)
         page.goto(full.url + page_of(release))
         running.pause_release(manager, release, now=timezone.now())
-        expect(page.locator("#head").get_by_text("Paused")).to_be_visible(timeout=6 * SECOND)
+        expect(page.locator("#head").get_by_text("Paused")).to_be_visible(timeout=20 * SECOND)
         expect(page.locator("[data-live-mark]")).to_have_text("Reconnecting")
     finally:
         full.stop(signal.SIGKILL)
@@ -173,7 +173,7 @@ def test_whoever_signs_out_elsewhere_is_asked_to_sign_in(
     is_live(page)
     page.context.clear_cookies()
     running.pause_release(manager, release, now=timezone.now())
-    expect(page.get_by_label("Password")).to_be_visible(timeout=5 * SECOND)
+    expect(page.get_by_label("Password")).to_be_visible(timeout=20 * SECOND)
 
 
 def test_a_filter_chosen_while_the_list_refreshes_is_not_undone(

@@ -105,15 +105,23 @@
 
   // The mark that says how the page is kept up to date; a short interruption is not worth a word.
   let marking = 0;
-  const mark = () => {
-    clearTimeout(marking);
-    marking = setTimeout(() => document.querySelectorAll("[data-live-mark]").forEach((element) => {
+  const show = () => {
+    marking = 0;
+    document.querySelectorAll("[data-live-mark]").forEach((element) => {
       const text = isLive ? "Live" : "Reconnecting";
       element.hidden = !parts().length;
       element.classList.toggle("is-live", isLive);
       const words = element.querySelector("[data-live-words]");
       if (words.textContent !== text) words.textContent = text;
-    }), isLive ? 0 : 2500);
+    });
+  };
+  const mark = () => {
+    if (isLive) {
+      clearTimeout(marking);
+      show();
+    } else {
+      marking ||= setTimeout(show, 2500);
+    }
   };
 
   // Time: polling without a stream, the own pace of some elements, streams that fell silent.
