@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('releases', '0003_told'),
+        ('releases', '0005_void_exceptions'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
