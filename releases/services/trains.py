@@ -5,12 +5,14 @@ make each release exactly once; the table's unique key would refuse a second one
 
 1. The occurrences from now to the horizon are calculated. After a standstill, those that were never planned count too,
    as far back as the group's `start_deadline` would still let them start.
-2. Each is given to a release of the group (`releases.reconciling`): what people touched, started or called off keeps
-   its occurrence; untouched scheduled ones follow the cadence; what is missing is created, the rest is removed.
+2. Each is given to a release of the group (`releases.reconciling`): what people touched, started or called off stands
+   for the occurrence that its own has become; untouched scheduled ones follow the cadence; what is missing is created,
+   the rest is removed.
 3. Untouched ones get their number, name, version, window, process and input set as the group says now.
 4. `next_plan_at` says when the next occurrence comes into the horizon: the tick costs what is due, not what exists.
 
-Releases are locked after their group and in the order of their ids, and none of them has started.
+Only what may follow the cadence is locked, after the group and in the order of the ids: nothing that has started waits
+for planning, or planning for it.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from config.errors import ExpressionFailed, Fault, InvalidInput
 from config.trail import MACHINE, Actor, record
@@ -45,6 +47,9 @@ ROLL = timedelta(days=31)
 UNTOUCHED = Q(state="scheduled", touched_at=None, occurs_at__isnull=False)
 
 _FOLLOWS = ("occurs_at", "sequence", "name", "version", "planned_start_at", "planned_end_at", "process", "input_set")
+
+#: What is read of the releases that planning leaves as they are.
+_FIXED = ("occurs_at", "planned_start_at", "state", "touched_at", "name", "version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +113,12 @@ def plan_locked(actor: Actor, group: ReleaseGroup, *, now: datetime) -> list[Cha
     rule: Mapping[str, Any] = group.body.get("cadence") or {}
     since, horizon = _since(group, now), now + HORIZON
     wanted = occurrences_of(rule, since, horizon) if rule else []
-    zone = str(rule.get("timezone") or "UTC")
-    near = Q(occurs_at__gte=since - ROLL) | Q(planned_start_at__gte=since)
-    rows = Release.objects.select_for_update(no_key=True, of=("self",)).filter(near, group=group)
-    releases = {row.pk: row for row in rows.exclude(occurs_at=None).order_by("pk")}
-    known = [Planned(pk, _occurs_at(row), is_free(row, now) and _in(row, horizon)) for pk, row in releases.items()]
-    pairs = reconcile(known, [one.occurs_at for one in wanted], zone)
+    near = Release.objects.filter(Q(occurs_at__gte=since - ROLL) | Q(planned_start_at__gte=since), group=group)
+    releases = _hold_free(near, now, horizon)
+    fixed = list(near.exclude(occurs_at=None).exclude(pk__in=releases).order_by("pk").only(*_FIXED))
+    known = [Planned(pk, _occurs_at(row), is_free=True) for pk, row in releases.items()]
+    known += [Planned(row.pk, _occurs_at(row), is_free=False) for row in fixed]
+    pairs = reconcile(known, [one.occurs_at for one in wanted], str(rule.get("timezone") or "UTC"))
     by_moment = {one.occurs_at: one for one in wanted}
     seen = _seen(actor, releases)
     numbers = _numbers(group, [*pairs.moved.values(), *pairs.created], [*pairs.moved, *pairs.removed])
@@ -122,7 +127,7 @@ def plan_locked(actor: Actor, group: ReleaseGroup, *, now: datetime) -> list[Cha
         follow = _follow(actor, releases[pk], group, by_moment[moment], numbers[moment], now)
         changes += [follow] if follow else []
     changes += [_create(actor, group, by_moment[moment], numbers[moment], now) for moment in pairs.created]
-    changes += [_kept(row) for row in releases.values() if row.touched_at and row.state == "scheduled"]
+    changes += [_kept(row) for row in fixed if row.touched_at and row.state == "scheduled"]
     booked = {change.release_id or 0 for change in changes if change.kind in ("created", "changed")}
     bookings.rebook_many(list(Release.objects.filter(pk__in=booked).select_related("process", "input_set")), now=now)
     _look_again(group, rule, horizon, now)
@@ -142,14 +147,10 @@ def withdraw_untouched(actor: Actor, group: ReleaseGroup, *, now: datetime) -> l
     return [_remove(actor, release, now) for release in rows.order_by("pk")]
 
 
-def is_free(release: Release, now: datetime) -> bool:
-    """Return whether planning may still move or remove a release: scheduled, in the future, touched by nobody."""
-    start = release.planned_start_at
-    return release.state == "scheduled" and release.touched_at is None and start is not None and start > now
-
-
-def _in(release: Release, horizon: datetime) -> bool:
-    return release.planned_start_at is not None and release.planned_start_at < horizon
+def _hold_free(releases: QuerySet[Release], now: datetime, horizon: datetime) -> dict[int, Release]:
+    """Lock and return what planning may move or remove, by id: scheduled, in the future, touched by nobody."""
+    free = releases.filter(UNTOUCHED, planned_start_at__gt=now, planned_start_at__lt=horizon)
+    return {row.pk: row for row in free.select_for_update(no_key=True, of=("self",)).order_by("pk")}
 
 
 def _occurs_at(release: Release) -> datetime:

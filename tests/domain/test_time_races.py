@@ -17,6 +17,7 @@ from config.errors import Conflict
 from config.models import Event
 from processes.services import apply
 from releases.execution import tick
+from releases.execution.locked import lock_release
 from releases.groups import export_group, save_group
 from releases.models import ActivityRun, BreakGlass, Freeze, Release, ReleaseGroup
 from releases.services import planning, trains
@@ -202,6 +203,14 @@ def test_a_release_is_moved_while_its_group_is_planned_anew(manager):
     trains.plan_group(group.pk, now=NOW)
     assert [at for at, *_ in planned()][:3] == ["06-04 13:30", "06-11 10:00", "06-18 13:30"]
     assert len(planned()) == 13
+
+
+def test_planning_waits_for_no_release_that_has_started(manager):
+    group = train()
+    running = start_release(manager, nth(1), now=NOW)
+    with lock_release(running.pk, now=NOW):
+        (changes,) = all_at_once(lambda: trains.plan_group(group.pk, now=NOW + WEEK))
+    assert [change.kind for change in changes] == ["created"]
 
 
 def test_one_date_is_skipped_twice_at_once(manager):
