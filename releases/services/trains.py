@@ -117,8 +117,11 @@ def plan_locked(actor: Actor, group: ReleaseGroup, *, now: datetime) -> list[Cha
     releases = _hold_free(near, now, horizon)
     fixed = list(near.exclude(occurs_at=None).exclude(pk__in=releases).order_by("pk").only(*_FIXED))
     known = [Planned(pk, _occurs_at(row), is_free=True) for pk, row in releases.items()]
-    known += [Planned(row.pk, _occurs_at(row), is_free=False) for row in fixed]
-    pairs = reconcile(known, [one.occurs_at for one in wanted], str(rule.get("timezone") or "UTC"))
+    known += [Planned(row.pk, _occurs_at(row), is_free=False, is_ahead=_occurs_at(row) >= now) for row in fixed]
+    extra = {one.occurs_at for one in wanted if any(bend.kind == "extra" for bend in one.bends)}
+    pairs = reconcile(known, [one.occurs_at for one in wanted], str(rule.get("timezone") or "UTC"), extra)
+    for pk, moment in pairs.claimed.items():
+        Release.objects.filter(pk=pk).update(occurs_at=moment)
     by_moment = {one.occurs_at: one for one in wanted}
     seen = _seen(actor, releases)
     numbers = _numbers(group, [*pairs.moved.values(), *pairs.created], [*pairs.moved, *pairs.removed])

@@ -16,6 +16,7 @@ from processes.models import Process
 from releases.groups import save_group
 from releases.models import HolidayCalendar, Release, ReleaseGroup
 from releases.services import planning, trains
+from releases.services.starting import start_release
 from tests.trains import NOW, WEEKLY, publish_shop
 
 pytestmark = pytest.mark.django_db
@@ -112,6 +113,35 @@ def test_an_occurrence_that_was_moved_away_is_not_planned_a_second_time(manager)
     planning.edit_release(manager, first(), plan, now=NOW)
     trains.plan_group(train.pk, now=NOW)
     assert len(planned()) == 13
+
+
+@pytest.mark.parametrize("what", ["started", "cancelled", "touched"])
+def test_another_weekday_plans_no_second_release_for_what_people_started_called_off_or_touched(manager, what):
+    train = group()
+    if what == "started":
+        start_release(manager, first(), now=NOW)
+    elif what == "cancelled":
+        planning.cancel_release(manager, first(), reason="holiday", now=NOW)
+    else:
+        planning.edit_release(manager, first(), {"name": "The big one"}, now=NOW)
+    for day, weekday in enumerate(("FR", "SA", "SU", "MO"), 5):
+        group({**WEEKLY, "rrule": f"FREQ=WEEKLY;BYDAY={weekday}"})
+        trains.plan_group(train.pk, now=NOW)
+        assert next(one for one in planned() if one > "06-04 07:00") == f"06-{day + 7:02} 07:00"
+
+
+def test_a_date_that_is_added_beside_one_that_was_called_off_is_planned(manager):
+    group()
+    planning.cancel_release(manager, first(), reason="holiday", now=NOW)
+    group({**WEEKLY, "include": ["2026-06-05"]})
+    assert planned()[0] == "06-05 07:00"
+
+
+def test_what_is_over_does_not_stand_for_the_next_date_of_another_rule(manager):
+    group({**WEEKLY, "rrule": "FREQ=DAILY", "start": "2026-06-01T15:00"})
+    start_release(manager, first(), now=NOW + timedelta(hours=2))
+    group({**WEEKLY, "rrule": "FREQ=WEEKLY;BYDAY=TU", "start": "2026-06-01T09:00"}, now=NOW + timedelta(hours=3))
+    assert planned()[0] == "06-02 07:00"
 
 
 def test_what_the_cadence_no_longer_names_is_withdrawn():

@@ -23,6 +23,10 @@ def fixed(number: int, moment: datetime) -> Planned:
     return Planned(number, moment, is_free=False)
 
 
+def past(number: int, moment: datetime) -> Planned:
+    return Planned(number, moment, is_free=False, is_ahead=False)
+
+
 @pytest.mark.parametrize(
     ("planned", "wanted", "expected"),
     [
@@ -33,8 +37,13 @@ def fixed(number: int, moment: datetime) -> Planned:
         ([free(1, at(4)), free(2, at(11))], [at(4)], Pairs(moved={1: at(4)}, removed=[2])),
         ([free(1, at(4))], [at(14)], Pairs(removed=[1], created=[at(14)])),
         ([fixed(1, at(4))], [at(4)], Pairs()),
-        ([fixed(1, at(4))], [at(4, 10)], Pairs()),
-        ([fixed(1, at(4))], [at(5)], Pairs(created=[at(5)])),
+        ([fixed(1, at(4))], [at(4, 10)], Pairs(claimed={1: at(4, 10)})),
+        ([fixed(1, at(4))], [at(5)], Pairs(claimed={1: at(5)})),
+        ([fixed(1, at(4)), free(2, at(11))], [at(2), at(9)], Pairs(claimed={1: at(2)}, moved={2: at(9)})),
+        ([fixed(1, at(4))], [at(8)], Pairs(created=[at(8)])),
+        ([fixed(1, at(4)), free(2, at(5)), free(3, at(6))], [at(7)], Pairs(moved={2: at(7)}, removed=[3])),
+        ([past(1, at(4))], [at(5)], Pairs(created=[at(5)])),
+        ([past(1, at(4))], [at(4, 10)], Pairs(claimed={1: at(4, 10)})),
         ([free(1, at(4)), free(2, at(5))], [at(5), at(6)], Pairs(moved={2: at(5), 1: at(6)})),
     ],
     ids=[
@@ -46,7 +55,12 @@ def fixed(number: int, moment: datetime) -> Planned:
         "what is far away is not the same any more",
         "a fixed release keeps its occurrence",
         "a fixed release keeps it when the time of day changes",
-        "a fixed release does not stand for another day",
+        "a fixed release keeps it when the day changes",
+        "each keeps its own week",
+        "a fixed release does not stand for what is far away",
+        "a fixed release does not take what lies nearer to another",
+        "what is over does not stand for another day",
+        "what is over stands for its day",
         "an exact match comes before a near one",
     ],
 )
@@ -56,8 +70,16 @@ def test_releases_follow_their_occurrences(planned, wanted, expected):
 
 def test_the_day_is_the_day_in_the_groups_zone():
     late, early = datetime(2026, 6, 3, 22, 30, tzinfo=UTC), datetime(2026, 6, 4, 7, tzinfo=UTC)
-    assert reconcile([fixed(1, late)], [early], ZONE) == Pairs()
-    assert reconcile([fixed(1, late)], [early], "UTC") == Pairs(created=[early])
+    assert reconcile([past(1, late)], [early], ZONE) == Pairs(claimed={1: early})
+    assert reconcile([past(1, late)], [early], "UTC") == Pairs(created=[early])
+
+
+def test_a_date_that_people_add_is_claimed_by_no_release_of_another_day():
+    assert reconcile([fixed(1, at(4))], [at(5)], ZONE, extra={at(5)}) == Pairs(created=[at(5)])
+    assert reconcile([fixed(1, at(4))], [at(5), at(6)], ZONE, extra={at(5)}) == Pairs(
+        claimed={1: at(6)}, created=[at(5)]
+    )
+    assert reconcile([free(1, at(4))], [at(5)], ZONE, extra={at(5)}) == Pairs(moved={1: at(5)})
 
 
 def test_planning_what_is_planned_changes_nothing():
