@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -57,8 +57,15 @@ def preview_group(actor: Actor, document: Document, *, now: datetime) -> Saved:
 
 
 @transaction.atomic
-def save_planned(actor: Actor, document: Document, *, now: datetime, expected_version: int | None = None) -> Saved:
-    """Makes the release group what the document says, and plans its releases anew.
+def save_planned(
+    actor: Actor,
+    document: Document,
+    *,
+    now: datetime,
+    expected_version: int | None = None,
+    ahead: timedelta = trains.HORIZON,
+) -> Saved:
+    """Makes the release group what the document says, and plans its releases anew, so far `ahead`.
 
     Who links it to a process must be allowed to start that process, since the group will. `expected_version` is the
     version the caller has seen, 0 when there must be none yet. Raises NotPermitted, InvalidInput with every fault,
@@ -83,7 +90,7 @@ def save_planned(actor: Actor, document: Document, *, now: datetime, expected_ve
     seen = {"version": group.version - 1, "digest": digest(before)} if before else None
     verb = "release_group.changed" if found else "release_group.created"
     record(actor, verb, group, before=seen, after={"version": group.version, "digest": digest(after)}, now=now)
-    changes = trains.plan_saved(actor, group, now=now)
+    changes = trains.plan_saved(actor, group, now=now, ahead=ahead)
     return Saved(group, kinds.CHANGED if found else kinds.CREATED, changes)
 
 

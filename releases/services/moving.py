@@ -1,18 +1,24 @@
 """Moving and skipping occurrences: just one, this and all that follow, or all of them (product, section 4).
 
 Moving one is an edit of its release, which from then on keeps its own time. Moving those that follow, or all, changes
-the group's cadence by the same step, where its rule can say that; what is planned before the one that moved stays.
+the group's cadence by the same step, where its rule can say that; what is planned before the one that moved stays:
+
+1. Every release of the range stands for the occurrence that its own one becomes, whatever has happened to it, so that
+   none is planned a second time. When all move, so do those that were due before now and would come after it.
+2. The one that is moved goes along, also if people had moved it before; others that people touched stay where they are.
+3. The group is saved with the moved rule and planned as far ahead as its last release has moved.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.db.models import Count
 
 from config.errors import Conflict, Fault, InvalidInput
 from config.permissions import require
@@ -27,6 +33,8 @@ from releases.services import given, planning, trains
 from releases.services.trains import Change
 
 THIS, FOLLOWING, ALL = SCOPES = ("this", "following", "all")
+#: Clocks that change make a step longer by so much at most.
+_SLACK = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +68,15 @@ def move_release(
     )
     kept = _end_kept(release, starts_at)
     ends_at = kept if ends_at is None else ends_at
+    plan = {"planned_start_at": starts_at, "planned_end_at": ends_at}
     if scope == THIS:
-        plan = {"planned_start_at": starts_at, "planned_end_at": ends_at}
         return Moved(planning.edit_release(actor, release, plan, now=now, expected=expected), [])
     with transaction.atomic():
         group = _hold_group(actor, release)
-        _require_edits(release, expected)
+        release = _hold(release, expected)
+        _require_reach(release, starts_at, now)
         duration = None if ends_at == kept or ends_at is None else _duration(group, starts_at, ends_at)
-        return _move_series(actor, release, group, starts_at, duration, scope, now)
+        return _move_series(actor, release, group, plan, duration, scope, now)
 
 
 def _length_faults(starts_at: datetime, ends_at: datetime | None) -> list[Fault]:
@@ -79,10 +88,27 @@ def _length_faults(starts_at: datetime, ends_at: datetime | None) -> list[Fault]
     return []
 
 
-def _require_edits(release: Release, expected: int | None) -> None:
-    edits = Release.objects.select_for_update(no_key=True).values_list("edits", flat=True).get(pk=release.pk)
-    if expected is not None and expected != edits:
+def _hold(release: Release, expected: int | None) -> Release:
+    """Return a release as it is now, held. Raises Conflict if it has started or was changed meanwhile."""
+    held = Release.objects.select_for_update(no_key=True).get(pk=release.pk)
+    if expected is not None and expected != held.edits:
         raise Conflict("Somebody has changed this release meanwhile.", code="stale")
+    if held.started_at is not None:
+        raise Conflict("A release that has started keeps its plan.", code="started")
+    if held.planned_start_at is None:
+        raise Conflict("It has no planned start; move just this one.", code="no_series")
+    return held
+
+
+def _require_reach(release: Release, starts_at: datetime, now: datetime) -> None:
+    assert release.planned_start_at is not None
+    faults = []
+    if starts_at <= now:
+        faults.append(Fault("planned_start_at", "A series cannot move into the past.", "Choose a later time."))
+    if starts_at - release.planned_start_at > trains.FAR:
+        cure = f"Move it by at most {trains.FAR.days} days, or change the cadence."
+        faults.append(Fault("planned_start_at", "A series does not move that far.", cure))
+    given.require(faults)
 
 
 def _hold_group(actor: Actor, release: Release) -> ReleaseGroup:
@@ -98,30 +124,42 @@ def _move_series(
     actor: Actor,
     release: Release,
     group: ReleaseGroup,
-    starts_at: datetime,
+    plan: Mapping[str, Any],
     duration: str | None,
     scope: str,
     now: datetime,
 ) -> Moved:
     assert release.occurs_at is not None
-    if release.planned_start_at is None:
-        raise Conflict("It has no planned start; move just this one.", code="no_series")
+    assert release.planned_start_at is not None
     document = export_group(group)
     if "cadence" not in document:
         raise Conflict("Its group has no cadence any more; move just this one.", code="no_series")
-    rule = _moved(document["cadence"], release.planned_start_at, starts_at)
+    step = _step(release.planned_start_at, plan["planned_start_at"], _zone(group))
+    ahead = max(plan["planned_start_at"] - release.planned_start_at, timedelta(0))
+    rule = cadence.shifted(document["cadence"], by_days=step.days, to_time=step.time)
     if duration is not None:
         rule["duration"] = duration
-    since = release.occurs_at if scope == FOLLOWING else now
-    _move_identities(group, since, document["cadence"]["timezone"], release.planned_start_at, starts_at)
     if scope == FOLLOWING:
-        rule = _from_here(document["cadence"], rule, release.occurs_at, starts_at)
+        rule = _from_here(document["cadence"], rule, release.occurs_at, step.after(release.occurs_at))
         _pin_before(actor, group, release.occurs_at, now)
-    changes = save_planned(actor, {**document, "cadence": rule}, now=now).changes
-    found = Release.objects.filter(pk=release.pk).first()
+    if not trains.is_free(release, now):
+        planning.edit_release(actor, release, plan, now=now)
+    since = release.occurs_at if scope == FOLLOWING else min(release.occurs_at, now - ahead)
+    _move_identities(group, since, step)
+    saved = save_planned(actor, {**document, "cadence": rule}, now=now, ahead=trains.HORIZON + ahead + _SLACK)
+    return Moved(_found(release, step.after(release.occurs_at)), saved.changes)
+
+
+def _found(release: Release, occurs_at: datetime) -> Release:
+    """Return a release as the moved cadence has planned it. Raises Conflict if it has no place there."""
+    dated = Release.objects.filter(group=release.group_id, occurs_at__isnull=False)
+    found = dated.filter(pk=release.pk).first()
+    twice = dated.values("occurs_at").annotate(releases=Count("pk")).filter(releases__gt=1)
+    if twice.exists() or (found is None and dated.filter(occurs_at=occurs_at).exists()):
+        raise Conflict("Another release of the series is for that date already; move just this one.", code="no_series")
     if found is None:
         raise Conflict("The moved cadence has no date left for this release; move just this one.", code="no_series")
-    return Moved(found, changes)
+    return found
 
 
 def _end_kept(release: Release, starts_at: datetime) -> datetime | None:
@@ -151,31 +189,35 @@ def _zone(group: ReleaseGroup | None) -> str:
     return str(_rule(group).get("timezone") or "UTC")
 
 
-def _moved(rule: Mapping[str, Any], before: datetime, after: datetime) -> dict[str, Any]:
-    zone = ZoneInfo(rule["timezone"])
-    was, will = before.astimezone(zone), after.astimezone(zone)
-    time = None if was.time() == will.time() else will.time()
-    return cadence.shifted(rule, by_days=(will.date() - was.date()).days, to_time=time)
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """By how many days on a zone's clock a series moves, and to which time of day, if to another."""
+
+    days: int
+    time: time | None
+    zone: str
+
+    def after(self, moment: datetime) -> datetime:
+        """Return the moment this step after another."""
+        wall = on_wall(moment, self.zone)
+        return to_utc(datetime.combine(wall.date() + timedelta(days=self.days), self.time or wall.time()), self.zone)[0]
 
 
-def _move_identities(group: ReleaseGroup, since: datetime, zone: str, before: datetime, after: datetime) -> None:
-    """Let what people touched or called off stand for the occurrence that its own one becomes, so that it stays so."""
+def _step(before: datetime, after: datetime, zone: str) -> _Step:
     was, will = on_wall(before, zone), on_wall(after, zone)
-    rows = Release.objects.select_for_update(no_key=True).filter(group=group, occurs_at__gte=since, started_at=None)
-    for pk, occurs_at in list(rows.exclude(trains.UNTOUCHED).order_by("pk").values_list("pk", "occurs_at")):
+    return _Step((will.date() - was.date()).days, None if was.time() == will.time() else will.time(), zone)
+
+
+def _move_identities(group: ReleaseGroup, since: datetime, step: _Step) -> None:
+    rows = Release.objects.filter(group=group, occurs_at__gte=since).order_by("pk")
+    for pk, occurs_at in list(rows.values_list("pk", "occurs_at")):
         assert occurs_at is not None
-        own = on_wall(occurs_at, zone)
-        moved = datetime.combine(
-            own.date() + (will.date() - was.date()), own.time() if was.time() == will.time() else will.time()
-        )
-        Release.objects.filter(pk=pk).update(occurs_at=to_utc(moved, zone)[0])
+        Release.objects.filter(pk=pk).update(occurs_at=step.after(occurs_at))
 
 
-def _from_here(
-    old: Mapping[str, Any], rule: dict[str, Any], occurs_at: datetime, starts_at: datetime
-) -> dict[str, Any]:
-    """Let a rule begin with the release that moved, and end when it would have ended."""
-    begin = starts_at.astimezone(ZoneInfo(rule["timezone"])).replace(tzinfo=None)
+def _from_here(old: Mapping[str, Any], rule: dict[str, Any], occurs_at: datetime, moved_at: datetime) -> dict[str, Any]:
+    """Let a rule begin with the occurrence that moved, and end when it would have ended."""
+    begin = on_wall(moved_at, rule["timezone"])
     rule = {**rule, "start": wall_text(begin)}
     if "include" in rule:
         rule["include"] = [day for day in rule["include"] if day >= begin.date().isoformat()]

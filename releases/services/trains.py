@@ -91,27 +91,27 @@ def plan_group(group_id: int, *, now: datetime) -> list[Change]:
             return []
 
 
-def plan_saved(actor: Actor, group: ReleaseGroup, *, now: datetime) -> list[Change]:
-    """Plan a group that has just been saved, and have those that derive their dates from it planned by the tick.
+def plan_saved(actor: Actor, group: ReleaseGroup, *, now: datetime, ahead: timedelta = HORIZON) -> list[Change]:
+    """Plan a group that has just been saved, so far `ahead`; the tick plans those that derive their dates from it.
 
     Raises InvalidInput if its cadence or templates cannot be followed.
     """
     calendars.with_derived({group.slug}).exclude(pk=group.pk).update(next_plan_at=now)
     try:
-        return plan_locked(actor, group, now=now)
+        return plan_locked(actor, group, now=now, ahead=ahead)
     except InvalidInput as error:
         raise InvalidInput([replace(fault, path=f"cadence.{fault.path}") for fault in error.faults]) from error
     except ExpressionFailed as error:
         raise InvalidInput([Fault("release_name", error.message, "Mend 'release_name' or 'version'.")]) from error
 
 
-def plan_locked(actor: Actor, group: ReleaseGroup, *, now: datetime) -> list[Change]:
-    """Plan a group whose row the caller holds.
+def plan_locked(actor: Actor, group: ReleaseGroup, *, now: datetime, ahead: timedelta = HORIZON) -> list[Change]:
+    """Plan a group whose row the caller holds, so far `ahead`, or as far as it has been planned before.
 
     Raises ExpressionFailed if a template of the group gives no text, InvalidInput if its cadence cannot be followed.
     """
     rule: Mapping[str, Any] = group.body.get("cadence") or {}
-    since, horizon = _since(group, now), now + HORIZON
+    since, horizon = _since(group, now), max(now + ahead, group.planned_until or now)
     wanted = occurrences_of(rule, since, horizon) if rule else []
     near = Release.objects.filter(Q(occurs_at__gte=since - ROLL) | Q(planned_start_at__gte=since), group=group)
     releases = _hold_free(near, now, horizon)
@@ -150,8 +150,14 @@ def withdraw_untouched(actor: Actor, group: ReleaseGroup, *, now: datetime) -> l
     return [_remove(actor, release, now) for release in rows.order_by("pk")]
 
 
+def is_free(release: Release, now: datetime) -> bool:
+    """Return whether planning may still move or remove a release: scheduled, in the future, touched by nobody."""
+    start = release.planned_start_at
+    return release.state == "scheduled" and release.touched_at is None and start is not None and start > now
+
+
 def _hold_free(releases: QuerySet[Release], now: datetime, horizon: datetime) -> dict[int, Release]:
-    """Lock and return what planning may move or remove, by id: scheduled, in the future, touched by nobody."""
+    """Lock and return the releases before the horizon that are free (`is_free`), by id."""
     free = releases.filter(UNTOUCHED, planned_start_at__gt=now, planned_start_at__lt=horizon)
     return {row.pk: row for row in free.select_for_update(no_key=True, of=("self",)).order_by("pk")}
 

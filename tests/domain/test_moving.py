@@ -15,6 +15,7 @@ from releases.groups import export_group, preview_group, save_group
 from releases.models import Release, ReleaseGroup
 from releases.services import trains
 from releases.services.moving import move_release, skip_occurrence
+from releases.services.starting import start_release
 from tests.trains import DOCUMENT, NOW, publish_shop
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +76,76 @@ def test_moving_this_and_those_that_follow_leaves_what_is_planned_before(manager
     trains.plan_group(train.pk, now=later)
     assert planned()[:2] == ["06-04 07:00", "06-12 06:00"]
     assert planned()[-1] == "11-27 07:00", "still eight o'clock in Berlin, where it is winter by then"
+
+
+@pytest.mark.parametrize("scope", ["following", "all"])
+@pytest.mark.parametrize("days", [4, 5, 6, 20])
+def test_a_weekly_series_moves_by_more_than_half_a_week_and_each_release_with_it(manager, scope, days):
+    second = list(Release.objects.order_by("planned_start_at").values_list("pk", flat=True))[1]
+    starts_at = at(11, 7) + timedelta(days=days)
+    moved = move_release(manager, Release.objects.get(pk=second), starts_at=starts_at, scope=scope, now=NOW)
+    assert (moved.release.pk, moved.release.planned_start_at) == (second, starts_at)
+    assert {change.kind for change in moved.changes} <= {"changed", "kept"}
+    first = at(4, 7) + timedelta(days=days if scope == "all" else 0)
+    starts = Release.objects.order_by("planned_start_at").values_list("planned_start_at", flat=True)
+    assert sorted(starts) == sorted([first, *(starts_at + timedelta(weeks=week) for week in range(12))])
+
+
+def test_a_monthly_series_moves_by_five_days(manager):
+    with_rule(rrule="FREQ=MONTHLY", start="2026-06-04T09:00")
+    ids = list(Release.objects.order_by("planned_start_at").values_list("pk", flat=True))
+    move_release(manager, nth(1), starts_at=at(9, 7), scope="all", now=NOW)
+    assert planned() == ["06-09 07:00", "07-09 07:00", "08-09 07:00"]
+    assert list(Release.objects.order_by("planned_start_at").values_list("pk", flat=True)) == ids
+
+
+def test_a_series_moved_there_and_back_is_as_before(manager):
+    before = list(Release.objects.order_by("pk").values_list("pk", "planned_start_at", "occurs_at", "sequence"))
+    last = Release.objects.order_by("planned_start_at")[12]
+    assert last.planned_start_at is not None
+    move_release(manager, last, starts_at=last.planned_start_at + timedelta(days=5), scope="all", now=NOW)
+    last.refresh_from_db()
+    move_release(manager, last, starts_at=last.planned_start_at - timedelta(days=5), scope="all", now=NOW)
+    after = list(Release.objects.order_by("pk").values_list("pk", "planned_start_at", "occurs_at", "sequence"))
+    assert after[:13] == before
+
+
+@pytest.mark.parametrize("scope", ["following", "all"])
+def test_one_that_was_moved_alone_goes_where_it_is_moved_with_its_series(manager, scope):
+    alone = move_release(manager, nth(2), starts_at=at(12, 7), now=NOW).release
+    moved = move_release(manager, alone, starts_at=at(13, 7), scope=scope, now=NOW).release
+    assert moved.planned_start_at == at(13, 7)
+    assert planned()[:3] == [{"all": "06-05 07:00", "following": "06-04 07:00"}[scope], "06-13 07:00", "06-19 07:00"]
+
+
+def test_a_series_does_not_move_into_the_past_or_further_than_is_planned(manager):
+    for starts_at in (NOW - timedelta(hours=1), at(4, 7) + timedelta(days=500)):
+        with pytest.raises(InvalidInput) as caught:
+            move_release(manager, nth(1), starts_at=starts_at, scope="all", now=NOW)
+        assert [fault.path for fault in caught.value.faults] == ["planned_start_at"]
+
+
+def test_what_has_started_moves_no_series(manager):
+    running = start_release(manager, nth(1), now=NOW)
+    for scope in ("this", "following", "all"):
+        with pytest.raises(Conflict) as caught:
+            move_release(manager, running, starts_at=at(5, 7), scope=scope, now=NOW)
+        assert caught.value.code == "started"
+
+
+def test_a_series_that_meets_one_that_stays_is_not_moved(manager):
+    with pytest.raises(Conflict, match="that date already"):
+        move_release(manager, nth(2), starts_at=at(4, 7), scope="following", now=NOW)
+    assert planned()[:2] == ["06-04 07:00", "06-11 07:00"]
+
+
+def test_what_was_started_early_or_on_time_is_not_planned_again_when_all_move(manager):
+    start_release(manager, nth(1), now=NOW)
+    start_release(manager, nth(2), now=NOW)
+    move_release(manager, nth(3), starts_at=at(19, 7), scope="all", now=at(4, 9))
+    assert planned()[0] == "06-19 07:00"
+    trains.plan_group(ReleaseGroup.objects.get().pk, now=at(4, 9))
+    assert planned()[0] == "06-19 07:00"
 
 
 @pytest.mark.parametrize("scope", ["following", "all"])
