@@ -91,6 +91,8 @@ def save_planned(
     verb = "release_group.changed" if found else "release_group.created"
     record(actor, verb, group, before=seen, after={"version": group.version, "digest": digest(after)}, now=now)
     changes = trains.plan_saved(actor, group, now=now, ahead=ahead)
+    if before is not None and any(before.get(rule) != after.get(rule) for rule in trains.POLICIES):
+        trains.look_anew(actor, group, now=now)
     return Saved(group, kinds.CHANGED if found else kinds.CREATED, changes)
 
 

@@ -46,6 +46,9 @@ ROLL = timedelta(days=31)
 #: Releases that only a cadence has planned and nobody has touched: they go with it.
 UNTOUCHED = Q(state="scheduled", touched_at=None, occurs_at__isnull=False)
 
+#: What a group says about when its releases may start.
+POLICIES = ("auto_start", "start_deadline", "overlap")
+
 _FOLLOWS = ("occurs_at", "sequence", "name", "version", "planned_start_at", "planned_end_at", "process", "input_set")
 
 #: What is read of the releases that planning leaves as they are.
@@ -142,6 +145,21 @@ def _seen(actor: Actor, ids: Collection[int]) -> set[int]:
     if actor is None:
         return set(ids)
     return set(policy.visible_releases(actor).filter(pk__in=ids).values_list("pk", flat=True)) if ids else set()
+
+
+def look_anew(actor: Actor, group: ReleaseGroup, *, now: datetime) -> None:
+    """Have every scheduled release of a group looked at when its policies say from now on, also those that do not
+    follow its cadence: touched, overdue or of no occurrence. The caller holds the group's row."""
+    rows = Release.objects.select_for_update(no_key=True, of=("self",)).filter(group=group, state="scheduled")
+    for release in rows.order_by("pk"):
+        release.group, was = group, release.next_try_at
+        release.next_try_at = gates.first_try(release)
+        if release.next_try_at == was:
+            continue
+        release.edits, release.check_at = release.edits + 1, now
+        release.save(update_fields=["next_try_at", "check_at", "edits"])
+        before, after = ({"next_try_at": at and at.isoformat()} for at in (was, release.next_try_at))
+        record(actor, "release.replanned", release, before=before, after=after, release_id=release.pk, now=now)
 
 
 def withdraw_untouched(actor: Actor, group: ReleaseGroup, *, now: datetime) -> list[Change]:

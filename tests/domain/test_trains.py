@@ -144,6 +144,35 @@ def test_what_is_over_does_not_stand_for_the_next_date_of_another_rule(manager):
     assert planned()[0] == "06-02 07:00"
 
 
+def test_what_people_touched_is_looked_at_when_its_group_says_so_from_now_on(manager):
+    train = group(auto_start=False)
+    touched, overdue = Release.objects.order_by("planned_start_at")[:2]
+    plan = {"planned_start_at": NOW + timedelta(days=20), "planned_end_at": None}
+    planning.edit_release(manager, touched, plan, now=NOW)
+    Release.objects.filter(pk=overdue.pk).update(planned_start_at=NOW - timedelta(hours=1))
+    alone = planning.create_release(
+        manager, process=train.process, group=train, name="Alone", planned_start_at=NOW + timedelta(days=3), now=NOW
+    )
+    planning.schedule_release(manager, alone, now=NOW)
+    looks = Release.objects.filter(pk__in=[touched.pk, overdue.pk, alone.pk]).order_by("pk")
+    for rules, after in (({"auto_start": False, "start_deadline": "4h"}, timedelta(hours=4)), ({}, timedelta(0))):
+        group(**rules)
+        assert [one.next_try_at for one in looks.all()] == [
+            one.planned_start_at + after for one in looks.all() if one.planned_start_at
+        ]
+    group(auto_start=False)
+    assert {one.next_try_at for one in looks.all()} == {None}
+
+
+def test_other_edits_of_a_group_leave_what_waits_to_be_tried_again_as_it_is(manager):
+    group()
+    planning.edit_release(manager, first(), {"name": "The big one"}, now=NOW)
+    again = NOW + timedelta(minutes=1)
+    Release.objects.filter(name="The big one").update(next_try_at=again)
+    group(description="Fast")
+    assert Release.objects.get(name="The big one").next_try_at == again
+
+
 def test_what_the_cadence_no_longer_names_is_withdrawn():
     group()
     group({**WEEKLY, "rrule": "FREQ=WEEKLY;INTERVAL=2;BYDAY=TH"})
