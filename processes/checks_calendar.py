@@ -72,8 +72,12 @@ def _check_cadence(cadence: Document, group: str, report: Report) -> None:
         _check_rule(cadence, "cadence", report)
 
 
+def _is_followed(moment: datetime) -> bool:
+    return EARLIEST <= moment.date() <= LATEST
+
+
 def _check_start(document: Document, path: str, report: Report) -> None:
-    if not EARLIEST <= _start(document).date() <= LATEST:
+    if not _is_followed(_start(document)):
         years = f"{EARLIEST.year} and {LATEST.year}"
         report.fault(f"{path}.start", f"Calendars are followed between {years}.", "Choose another date.")
 
@@ -85,7 +89,7 @@ def _check_rule(document: Document, path: str, report: Report) -> None:
     for key in ("until", "count"):
         if ends and key in document:
             report.fault(f"{path}.{key}", f"The rule ends by its own {ends[0]} already.", f"Keep '{key}' or {ends[0]}.")
-    if comes(rule, start=start.date()):
+    if not _is_followed(start) or comes(rule, start=start.date()):
         return
     if comes(replace(rule, until=None), start=start.date()):
         report.fault(f"{path}.rrule", "The rule's UNTIL is before its first date.", "Choose a later UNTIL.")
@@ -111,7 +115,7 @@ def _check_window_end(window: Document, report: Report) -> None:
 
 def _check_end(window: Document, report: Report) -> None:
     end = datetime.fromisoformat(window["end"])
-    if not EARLIEST <= end.date() <= LATEST:
+    if not _is_followed(end):
         years = f"{EARLIEST.year} and {LATEST.year}"
         report.fault("window.end", f"Calendars are followed between {years}.", "Choose another date.")
     if end <= _start(window):

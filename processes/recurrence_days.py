@@ -57,7 +57,7 @@ def comes(rule: Rule, *, start: date) -> bool:
 def _until_day(rule: Rule) -> date | None:
     """The last day UNTIL may still allow, whatever the zone; the moment itself is looked at where the zone is known."""
     if isinstance(rule.until, datetime):
-        return rule.until.date() + timedelta(days=1)
+        return min(rule.until.date(), date.max - timedelta(days=1)) + timedelta(days=1)
     return rule.until
 
 

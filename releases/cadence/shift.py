@@ -8,7 +8,7 @@ from typing import Any
 
 from config.errors import Fault, InvalidInput
 from processes.recurrence import WEEKDAYS, Rule, parse, parts_of, text_of
-from processes.recurrence_days import days_of
+from processes.recurrence_days import LATEST, days_of
 from releases.cadence.rules import start_of
 from releases.cadence.wall import on_wall, wall_text
 
@@ -34,7 +34,8 @@ def shifted(cadence: Mapping[str, Any], *, by_days: int, to_time: time | None) -
     if by_days:
         begin = _moved_parts(parts, rule, begin, by_days)
     if rule.until is not None:
-        parts["UNTIL"] = f"{_last_day(rule.until, start.time(), cadence['timezone']) + timedelta(days=by_days):%Y%m%d}"
+        last = _last_day(rule.until, start.time(), cadence["timezone"])
+        parts["UNTIL"] = _moved_day(last, by_days).isoformat().replace("-", "")
     moved = {**cadence, "rrule": text_of(parts), "start": wall_text(datetime.combine(begin, to_time or start.time()))}
     for key in ("include", "exclude"):
         if key in cadence:
@@ -88,12 +89,19 @@ def _last_day(until: date | datetime, clock: time, zone: str) -> date:
     """The last day on which a rule may still start at a time of day before its UNTIL."""
     if not isinstance(until, datetime):
         return until
+    if until.date() >= LATEST:
+        return until.date()
     wall = until if until.tzinfo is None else on_wall(until, zone)
     return wall.date() if clock <= wall.time() else wall.date() - timedelta(days=1)
 
 
 def _later(day: str, by_days: int) -> str:
-    return (date.fromisoformat(day) + timedelta(days=by_days)).isoformat()
+    return _moved_day(date.fromisoformat(day), by_days).isoformat()
+
+
+def _moved_day(day: date, by_days: int) -> date:
+    """The day so many days later; the first and the last of all days are as good as any further ones."""
+    return date.fromordinal(min(max(day.toordinal() + by_days, date.min.toordinal()), date.max.toordinal()))
 
 
 _CURE = "Change the rule itself, or move single releases."
