@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -224,9 +224,15 @@ def _from_here(old: Mapping[str, Any], rule: dict[str, Any], occurs_at: datetime
     parts = parts_of(rule["rrule"]) if "rrule" in rule else {}
     count = parts.pop("COUNT", None) or rule.get("count")
     if count is not None:
-        past = trains.occurrences_of(old, datetime.min.replace(year=1970, tzinfo=UTC), occurs_at)
-        rule = {**rule, "rrule": text_of(parts), "count": max(1, int(count) - len(past))}
+        kept = {"rrule": text_of(parts)} if "rrule" in rule else {}
+        rule = {**rule, **kept, "count": max(1, int(count) - _counted(old, occurs_at))}
     return rule
+
+
+def _counted(rule: Mapping[str, Any], before: datetime) -> int:
+    """Return how many dates a rule has counted before a moment: those left out too, those added not."""
+    bare = {key: value for key, value in rule.items() if key not in ("include", "exclude", "holidays")}
+    return len(trains.occurrences_of(bare, given.EARLIEST, before))
 
 
 def _pin_before(actor: Actor, group: ReleaseGroup, moment: datetime, now: datetime) -> None:

@@ -155,7 +155,8 @@ def test_what_people_touched_is_looked_at_when_its_group_says_so_from_now_on(man
     )
     planning.schedule_release(manager, alone, now=NOW)
     looks = Release.objects.filter(pk__in=[touched.pk, overdue.pk, alone.pk]).order_by("pk")
-    for rules, after in (({"auto_start": False, "start_deadline": "4h"}, timedelta(hours=4)), ({}, timedelta(0))):
+    late: dict[str, Any] = {"auto_start": False, "start_deadline": "4h"}
+    for rules, after in ((late, timedelta(hours=4)), ({}, timedelta(0))):
         group(**rules)
         assert [one.next_try_at for one in looks.all()] == [
             one.planned_start_at + after for one in looks.all() if one.planned_start_at
