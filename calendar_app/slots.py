@@ -38,7 +38,8 @@ def show(request: HttpRequest) -> HttpResponse:
     names = [one[:64].replace("\0", "") for one in request.GET.getlist("resource")[:MOST] if one.strip()]
     length, day = request.GET.get("length", "").strip()[:40], request.GET.get("date", "")[:40]
     context: dict[str, Any] = {"names": names, "length": length or "2h", "day": day, "faults": [], "wrong": {}}
-    group = visible_groups(user).select_related("process").filter(slug=request.GET.get("group", "")[:64]).first()
+    slug = request.GET.get("group", "")[:64].replace("\0", "")
+    group = visible_groups(user).select_related("process").filter(slug=slug).first()
     release = _release(request)
     if release is not None:
         group = release.group
