@@ -22,6 +22,9 @@ from processes import durations
 from releases.states import SETTLED
 from releases.tree import ROOT, Key, Node, Tree, join
 
+PATIENCE = 2
+SLACK = timedelta(minutes=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Length:
@@ -62,9 +65,9 @@ class Span:
 class Forecast:
     """The expected end of a release and of every run in it.
 
-    It is the earliest end as long as there are `unknown` runs: nobody knows how long they take, or how long a failure
-    on hold waits for a decision. `is_rough` says that a timeout stands in for a length. `critical` are the activities
-    that make the release end when it does, in order.
+    It is the earliest end as long as there are `unknown` runs: nobody knows how long they take (any more, once they
+    have taken PATIENCE times their length), or how long a failure on hold waits for a decision. `is_rough` says that a
+    timeout stands in for a length. `critical` are the activities that make the release end when it does, in order.
     """
 
     finish_at: datetime
@@ -86,7 +89,7 @@ def forecast(tree: Tree, runs: Mapping[Key, Run], lengths: Sequence[Length], now
         finish_at=walk.moments[_Point(ROOT, is_end=True)],
         spans={key: walk.span(key) for key in sources},
         critical=walk.critical(),
-        unknown=tuple(key for key in open_work if sources[key] == "unknown" or runs[key].state == "on_hold"),
+        unknown=tuple(key for key in open_work if sources[key] == "unknown" or walk.is_open_ended(key)),
         is_rough=any(sources[key] == "timeout" for key in open_work),
     )
 
@@ -179,6 +182,15 @@ class _Walk:
     def source(self, key: Key) -> str:
         """Return how the length of a run is known."""
         return "expected" if self.runs[key].ends_at else self.lengths[key.node].source
+
+    def is_open_ended(self, key: Key) -> bool:
+        """Whether the length of a run says nothing more about its end."""
+        run = self.runs[key]
+        if run.state == "on_hold":
+            return True
+        if run.started_at is None or run.ends_at is not None or self.lengths[key.node].until is not None:
+            return False
+        return self.now - run.started_at > PATIENCE * timedelta(seconds=self.lengths[key.node].seconds) + SLACK
 
     def span(self, key: Key) -> Span:
         """Return from when to when a run goes."""

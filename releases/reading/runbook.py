@@ -117,6 +117,8 @@ class _Writer:
     def _entry(self, key: Key, outer: Mapping[str, Any], number: str) -> Entry:
         node, run = self.tree[key], self.runs.get(key)
         doc = node.doc
+        if isinstance(run, ActivityRun) and run.item is not None:
+            outer = {**outer, "item": run.item, "index": int(key.items.rpartition(".")[2])}
         entry = Entry(number, node, str(doc["name"]), run.state if run else "pending", list(doc["owners"]), [])
         entry.after = [str(self.tree.nodes[need].doc["name"]) for need in node.needs]
         own = self._inputs(node, run, outer)
@@ -129,7 +131,7 @@ class _Writer:
             entry.name = f"{entry.name}: {run.item}"[:200]
         self._how(entry, {**outer, "activity": {"inputs": typed_inputs.typed(doc["inputs"], own)}}, run)
         count = run.item_count if isinstance(run, ActivityRun) else 0
-        within = self._within(node, run, own, outer)
+        within = touched.inside(doc, own, outer, self.around)
         entry.inside = self.entries(self.tree.children(key, count), within, f"{number}.") if node.is_container else []
         return entry
 
@@ -138,13 +140,6 @@ class _Writer:
         if run is not None and run.inputs:
             return run.inputs
         return {**node.doc["with"], **touched.inputs_of(node.doc, outer, self.given)}
-
-    def _within(
-        self, node: Node, run: PhaseRun | ActivityRun | None, own: Mapping[str, Any], outer: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
-        if isinstance(run, ActivityRun) and run.item is not None:
-            outer = {**outer, "item": run.item}
-        return touched.inside(node.doc, own, outer, self.around)
 
     def _how(self, entry: Entry, known: Mapping[str, Any], run: PhaseRun | ActivityRun | None) -> None:
         """Write how an activity is done."""

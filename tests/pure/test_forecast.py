@@ -139,6 +139,9 @@ def test_what_nobody_knows_makes_it_the_earliest_end() -> None:
     found = plan(LINE.tree, minutes(LINE, compile=10), NINE)
     assert found.finish_at == at("9:10")
     assert names(LINE, found.unknown) == ["build/pack", "test/unit", "test/slow", "ship/go"]
+    slow = now_is(LINE, "9:22", LENGTHS, compile=busy("9:00"))
+    assert names(LINE, slow.unknown) == ["build/compile"]
+    assert now_is(LINE, "9:20", LENGTHS, compile=busy("9:00")).unknown == ()
     held = now_is(LINE, "9:00", LENGTHS, compile=busy("8:00", "on_hold"))
     assert names(LINE, held.unknown) == ["build/compile"]
 
