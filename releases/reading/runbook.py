@@ -98,8 +98,8 @@ class _Writer:
         self.outermost = touched.inside(tree.nodes[0].doc, self.inputs, {}, self.around)
         self.names: dict[str, None] = {}
         self.runs: dict[Key, PhaseRun | ActivityRun] = {}
-        for run in (*PhaseRun.objects.filter(release=release), *self._activities()):
-            self.runs[Key(run.node, run.items)] = run
+        self.runs |= {Key(run.node, run.items): run for run in PhaseRun.objects.filter(release=release)}
+        self.runs |= {Key(run.node, run.items): run for run in self._activities()}
         self.tasks: dict[int, list[TaskRun]] = {}
         for task in TaskRun.objects.filter(activity_run__release=release).order_by("position"):
             self.tasks.setdefault(task.activity_run_id, []).append(task)
@@ -138,7 +138,7 @@ class _Writer:
     def _inputs(self, node: Node, run: PhaseRun | ActivityRun | None, outer: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a run's own inputs, or what it would get as far as that can be read."""
         if run is not None and run.inputs:
-            return run.inputs
+            return dict(run.inputs)
         return {**node.doc["with"], **touched.inputs_of(node.doc, outer, self.given)}
 
     def _how(self, entry: Entry, known: Mapping[str, Any], run: PhaseRun | ActivityRun | None) -> None:

@@ -68,7 +68,8 @@ def test_with_a_past_it_is_the_median_of_it(process: Process, manager: User) -> 
     answer = Caller(manager).get(f"releases/{release.pk}/forecast/")
     assert answer["is_earliest"] is False
     assert answer["steps"][3]["length_from"] == "history"
-    expected = sign.opened_at + timedelta(minutes=60)
+    assert sign.opened_at
+    expected = sign.opened_at + timedelta(hours=1)
     assert answer["finish_at"].startswith(expected.isoformat()[:19])
     assert "Expected end about" in Reader(manager).open(page_of(release))
 
@@ -87,15 +88,16 @@ def test_before_the_start_it_counts_from_the_plan(process: Process, manager: Use
 def test_it_says_by_how_much_it_will_be_late(process: Process, manager: User) -> None:
     past(process, manager, 60)
     release = start(process, manager)
-    Release.objects.filter(pk=release.pk).update(
-        planned_start_at=release.started_at, planned_end_at=release.started_at + timedelta(hours=1, seconds=1)
-    )
-    assert "59m 59s after its plan" in Reader(manager).open(page_of(release))
+    began = release.started_at
+    assert began
+    Release.objects.filter(pk=release.pk).update(planned_start_at=began, planned_end_at=began + timedelta(minutes=30))
+    assert "1h 30m after its plan" in Reader(manager).open(page_of(release))
 
 
 def test_a_release_that_is_over_was_over_then(process: Process, manager: User) -> None:
     release = past(process, manager, 30)
     release.refresh_from_db()
+    assert release.finished_at
     answer = Caller(manager).get(f"releases/{release.pk}/forecast/")
     assert answer["finish_at"] == release.finished_at.isoformat().replace("+00:00", "Z")
 

@@ -134,6 +134,7 @@ def test_before_a_plan_there_is_nothing_to_draw_and_after_it_there_is(nested: Re
 
 def test_what_was_planned_is_shown_beside_what_happened(engine: ScriptedRunner, manager: User) -> None:
     release = start(publish(sixty(2)), manager)
+    assert release.started_at
     ActivityRun.objects.filter(release=release, path="p0/a").update(
         state="succeeded", finished_at=release.started_at + timedelta(minutes=5)
     )
