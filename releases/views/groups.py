@@ -17,6 +17,7 @@ from config.permissions import allowed
 from releases.models import ReleaseGroup
 from releases.progress import progress_of
 from releases.reading import groups as reading
+from releases.reading.train_health import health_of
 from releases.services import feeds
 from releases.services.foreseeing import foresee_skip
 from releases.services.moving import skip_occurrence
@@ -62,6 +63,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
         "detail": detail,
         "under_way": [(release, progress[release.pk]) for release in detail.under_way],
         "recent": [(release, progress[release.pk]) for release in detail.recent],
+        "health": health_of(detail.recent),
         "others": [(one, progress[one.release.pk]) for one in detail.others],
         "is_elsewhere": timezone.get_current_timezone_name() != detail.timezone,
         "may_subscribe": feeds.visible_groups(user).filter(pk=group.pk).exists(),
