@@ -11,6 +11,7 @@ from releases.views import (
     activity,
     audit,
     bulk,
+    cadence,
     files,
     freeze,
     freezes,
@@ -63,6 +64,8 @@ group_pages = (
     [
         path("groups/", groups.show_list, name="list"),
         path("groups/<slug:slug>/", groups.show, name="show"),
+        path("groups/<slug:slug>/cadence/", cadence.edit, name="cadence"),
+        path("groups/<slug:slug>/cadence/preview/", cadence.preview, name="cadence-preview"),
         path("groups/<slug:slug>/skip/", groups.skip, name="skip"),
     ],
     "groups",
