@@ -11,6 +11,7 @@ import time
 from functools import cache
 
 import redis
+import redis.asyncio
 from django.conf import settings
 from django.db import transaction
 from redis.backoff import NoBackoff
@@ -29,9 +30,9 @@ def address_of(url: str) -> str:
     return url.replace("redis+socket://", "unix://", 1).replace("virtual_host=", "db=")
 
 
-def channel_of(client: redis.Redis) -> str:
+def channel_of(pool: redis.ConnectionPool | redis.asyncio.ConnectionPool) -> str:
     """Return where the hints of this installation are told: channels are shared by all of a server's databases."""
-    return f"pilothouse.changed.{client.connection_pool.connection_kwargs.get('db', 0)}"
+    return f"pilothouse.changed.{pool.connection_kwargs.get('db', 0)}"
 
 
 def changed(release_id: int | None) -> None:
@@ -71,7 +72,7 @@ class _Teller:
         self._client = redis.Redis.from_url(
             address_of(url), socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=once_more
         )
-        self._channel = channel_of(self._client)
+        self._channel = channel_of(self._client.connection_pool)
         self._silent_until = 0.0
         self._is_cut = False
 

@@ -40,7 +40,7 @@ class Seat:
 
     def __init__(self, person: int, topics: frozenset[str]) -> None:
         self.person, self.topics = person, topics
-        self.is_over = False
+        self._is_over = False
         self._changed: set[str] = set()
         self._wake = asyncio.Event()
 
@@ -51,14 +51,16 @@ class Seat:
 
     def end(self) -> None:
         """Have the stream end."""
-        self.is_over = True
+        self._is_over = True
         self._wake.set()
 
-    async def next(self, within: float) -> list[str]:
-        """Wait for changes, at most so many seconds; return their topics, none if nothing happened or it is over."""
+    async def next(self, within: float) -> list[str] | None:
+        """Wait for changes, at most so many seconds; return their topics (perhaps none), or None when it is over."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
                 await self._wake.wait()
+        if self._is_over:
+            return None
         self._wake.clear()
         topics, self._changed = sorted(self._changed), set()
         return topics
@@ -152,7 +154,7 @@ class Hub:
             address_of(self._url), socket_connect_timeout=2, health_check_interval=CHECK_EVERY, decode_responses=True
         )
         async with client, client.pubsub() as heard:
-            await heard.subscribe(channel_of(client))
+            await heard.subscribe(channel_of(client.connection_pool))
             while True:
                 message = await heard.get_message(timeout=CHECK_EVERY)
                 if message is None:

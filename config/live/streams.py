@@ -106,10 +106,7 @@ class Site:
         leaving.add_done_callback(lambda _: seat.end())
         ask_at = time.monotonic() + ASK_AGAIN
         try:
-            while not seat.is_over:
-                topics = await seat.next(BEAT)
-                if seat.is_over:
-                    break
+            while (topics := await seat.next(BEAT)) is not None:
                 if time.monotonic() >= ask_at:
                     if not await self._is_still(scope, grant):
                         break

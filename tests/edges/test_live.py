@@ -87,7 +87,7 @@ def words() -> Iterator[redis.client.PubSub]:
     """What is told through Redis from now on."""
     client = redis.Redis.from_url(address_of(site.CELERY_BROKER_URL), decode_responses=True)
     with client.pubsub() as heard:
-        heard.subscribe(channel_of(client))
+        heard.subscribe(channel_of(client.connection_pool))
         assert heard.get_message(timeout=5)["type"] == "subscribe"
         yield heard
     client.close()
