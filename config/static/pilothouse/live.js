@@ -6,6 +6,7 @@
   "use strict";
   const POLL = 3000; // ms between two questions while there is no stream
   const GAP = 300; // ms between two refreshes of an element, at the least
+  const SLOWEST = 15000; // and at the most, however slow the server is
   const SILENCE = 40000; // ms without a word (beats come every 15 s) after which a stream counts as dead
   const AWAY = 10000; // ms that a tab may be hidden before it gives its stream back
   const LOST = 30000; // ms after which an unanswered refresh is forgotten
@@ -32,6 +33,14 @@
       window.htmx?.trigger(part, "live");
     }, Math.max(0, state.notBefore - Date.now()));
   };
+  const hurry = (part) => {
+    const state = stateOf(part);
+    state.notBefore = 0;
+    if (!state.timer) return;
+    clearTimeout(state.timer);
+    state.timer = 0;
+    refresh(part);
+  };
   const aimedAt = (event) => {
     const { target, sourceElement } = event.detail?.ctx ?? {};
     return [target, sourceElement].find((part) => part?.dataset?.live !== undefined);
@@ -46,7 +55,8 @@
     const part = aimedAt(event);
     if (part) {
       const state = stateOf(part);
-      state.notBefore = Date.now() + Math.max(GAP, 3 * (Date.now() - state.busySince));
+      const took = Date.now() - Math.max(state.busySince, liveSince); // a server that was away says nothing of its speed
+      state.notBefore = Date.now() + Math.min(SLOWEST, Math.max(GAP, 3 * took));
       state.busySince = 0;
       if (state.isDue) refresh(part);
     }
@@ -57,6 +67,7 @@
   let stream = null;
   let told = ""; // the topics that the stream was opened for
   let isLive = false;
+  let liveSince = 0;
   let heardAt = performance.timeOrigin + (performance.getEntriesByType("navigation")[0]?.requestStart ?? 0);
   let tries = 0;
   let again = 0;
@@ -79,7 +90,9 @@
     heardAt = Date.now();
     if (!isLive) {
       isLive = true;
+      liveSince = Date.now();
       tries = 0;
+      parts().forEach(hurry);
       mark();
     }
     if (event.type !== "change") return;
