@@ -15,10 +15,13 @@ from tests.benchmarks.marks import Marks, gaps, median, rate
 def main() -> None:
     """Run the chosen workloads and print a line for each number."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", default=["chain", "throughput", "due", "size", "history", "conflicts"])
+    parser.add_argument(
+        "what", nargs="*", default=["chain", "throughput", "due", "size", "history", "conflicts", "live"]
+    )
     parser.add_argument("--releases", type=int, default=100, help="how many releases run at once")
     parser.add_argument("--waiting", type=int, default=10_000, help="how many scheduled releases become due at once")
     parser.add_argument("--past", type=int, default=1_000_000, help="how many finished activities history adds")
+    parser.add_argument("--pages", type=int, default=500, help="how many open pages hear of a running release")
     chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="pilothouse-bench-"))
     marks = Marks(folder / "marks")
@@ -41,6 +44,8 @@ def main() -> None:
                 with_history(marks, chosen.releases, chosen.past)
             if "conflicts" in chosen.what:
                 conflicts()
+            if "live" in chosen.what:
+                live(chosen.pages, folder)
     finally:
         hold.release()
 
@@ -104,6 +109,15 @@ def conflicts() -> None:
 
     for question, milliseconds in asking.measure().items():
         print(f"{question}, 100,000 releases planned: {milliseconds} ms")
+
+
+def live(pages: int, folder: Path) -> None:
+    """What open pages cost the web process, and how long a commit takes to reach them, while releases run."""
+    from tests.benchmarks import live as listening  # noqa: PLC0415
+    from tests.benchmarks import shapes  # noqa: PLC0415
+
+    for line in listening.measure(stack.publish(shapes.forty()), pages, folder / "web.log"):
+        print(line)
 
 
 def size(marks: Marks) -> None:

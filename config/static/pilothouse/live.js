@@ -83,7 +83,7 @@
     close();
     tries += 1;
     clearTimeout(again);
-    again = setTimeout(listen, Math.min(30000, 500 * 2 ** tries) * (0.5 + Math.random()));
+    again = setTimeout(retry, Math.min(30000, 500 * 2 ** tries) * (0.5 + Math.random()));
     mark();
   };
   const heard = (event) => {
@@ -99,16 +99,20 @@
     const changed = new Set(event.data.split(" "));
     parts().filter((part) => topicsOf(part).some((topic) => changed.has(topic))).forEach(refresh);
   };
+  const retry = () => {
+    clearTimeout(again);
+    again = 0;
+    listen();
+  };
   const listen = () => {
     const wanted = [...new Set(parts().flatMap(topicsOf))].sort().join(" ");
-    if (document.hidden || wanted === told) return;
+    if (document.hidden || again || wanted === told) return;
     close();
     if (!wanted) {
       mark();
       return;
     }
     told = wanted;
-    clearTimeout(again);
     const age = Math.max(0, Math.round(Date.now() - heardAt));
     stream = new EventSource(`/live/?topics=${encodeURIComponent(wanted)}&age=${age}`);
     ["ready", "change", "beat"].forEach((name) => stream.addEventListener(name, heard));
@@ -161,7 +165,7 @@
     if (!isLive) polledAt = 0;
     parts().filter((part) => stateOf(part).isDue).forEach(refresh);
     tries = 0;
-    listen();
+    retry();
     tick();
   };
   document.addEventListener("visibilitychange", seen);
