@@ -1,7 +1,7 @@
 """Many open pages that hear of one release, in the real web process: what they cost, and how late they hear.
 
-Each page holds a stream and refreshes nothing: what is measured is the telling. First nothing happens, then releases run,
-of which the lists hear, and this driver commits changes of the one release that every page shows, with their moments.
+Each page holds a stream and refreshes nothing: what is measured is the telling. First nothing happens; then releases
+run, and this driver commits changes of the one release that every page shows, with their moments.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ async def _listen(web: Web, revision: Any, pages: int) -> list[str]:
     return [
         f"{pages} open pages: opened in {opening:.1f} s, {memory / 1024 / max(pages, 1):.0f} KB each, "
         f"{100 * idle:.1f} % of a core when nothing happens, {100 * busy:.1f} % while {RUNNING} releases run",
-        f"  a commit reaches them in {1000 * _at(delays, 0.5):.0f} ms (median), {1000 * _at(delays, 0.99):.0f} ms (p99), "
-        f"{1000 * delays[-1]:.0f} ms (the last); {sum(math.isinf(delay) for delay in delays)} of {len(delays)} lost",
+        f"  a commit reaches them in {1000 * _at(delays, 0.5):.0f} ms (median), {1000 * _at(delays, 0.99):.0f} ms "
+        f"(p99), {1000 * delays[-1]:.0f} ms (the last); {sum(math.isinf(delay) for delay in delays)} of {len(delays)} lost",
     ]
 
 
@@ -83,8 +83,7 @@ async def _work(revision: Any, shown: int, told: list[float]) -> None:
 def _commit(release_id: int) -> float:
     with transaction.atomic():
         hints.changed(release_id)
-        moment = time.perf_counter()
-    return moment
+        return time.perf_counter()
 
 
 def _sign_in() -> list[str]:
