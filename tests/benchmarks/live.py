@@ -64,11 +64,12 @@ async def _listen(web: Web, revision: Any, pages: int) -> list[str]:
     delays = sorted(_delay(one, moment) for one in heard for moment in told)
     for task in tasks:
         task.cancel()
+    lost = sum(math.isinf(delay) for delay in delays)
+    median, late, last = (f"{1000 * _at(delays, share):.0f} ms" for share in (0.5, 0.99, 1))
     return [
         f"{pages} open pages: opened in {opening:.1f} s, {memory / 1024 / max(pages, 1):.0f} KB each, "
         f"{100 * idle:.1f} % of a core when nothing happens, {100 * busy:.1f} % while {RUNNING} releases run",
-        f"  a commit reaches them in {1000 * _at(delays, 0.5):.0f} ms (median), {1000 * _at(delays, 0.99):.0f} ms "
-        f"(p99), {1000 * delays[-1]:.0f} ms (the last); {sum(math.isinf(delay) for delay in delays)} of {len(delays)} lost",
+        f"  a commit reaches them in {median} (median), {late} (p99), {last} (the last); {lost} of {len(delays)} lost",
     ]
 
 
