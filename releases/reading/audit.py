@@ -19,7 +19,7 @@ from config.models import Event
 from config.permissions import allowed
 from config.trail import Actor
 from processes.diff import diff
-from releases import policy
+from releases import mentions, policy
 
 SEE_ALL = "config.view_event"
 #: With at most so many releases their ids are named to the database, which then goes straight to their events.
@@ -119,8 +119,14 @@ def beyond(events: QuerySet[Event], wanted: Wanted, last: int) -> QuerySet[Event
     return events if at is None else events.filter(Q(at__lt=at) | Q(at=at, pk__lt=last), at__lte=at)
 
 
+def shown_to(actor: Actor, events: list[Event]) -> list[Event]:
+    """Return events without the releases they mention that `actor` may not see. At most one query."""
+    return events if sees_all(actor) else mentions.masked_events(actor, events)
+
+
 def told(actor: Actor, events: list[Event]) -> list[Told]:
-    """Return a page of events with what each changed. At most one query."""
+    """Return a page of events with what each changed. At most two queries."""
+    events = shown_to(actor, events)
     named = {event.release_id for event in events if event.release_id is not None}
     seen = set(policy.visible_releases(actor).filter(pk__in=named).values_list("pk", flat=True)) if named else set()
     return [Told(event, differences(event.before, event.after), event.release_id in seen) for event in events]
@@ -140,12 +146,12 @@ def known_verbs() -> list[str]:
         return [verb for (verb,) in cursor.fetchall()]
 
 
-def in_chunks(events: QuerySet[Event], wanted: Wanted, most: int) -> Iterator[Event]:
+def in_chunks(actor: Actor, events: QuerySet[Event], wanted: Wanted, most: int) -> Iterator[Event]:
     """Yield at most `most` of the events found, in their order, without ever holding many."""
     last: int | None = None
     while most > 0:
         rows = list((events if last is None else beyond(events, wanted, last))[: min(AT_ONCE, most)])
-        yield from rows
+        yield from shown_to(actor, rows)
         if len(rows) < AT_ONCE:
             return
         most, last = most - len(rows), rows[-1].pk

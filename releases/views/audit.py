@@ -62,7 +62,8 @@ def export(request: HttpRequest, kind: str) -> HttpResponseBase:
         wanted = read(request)
     except InvalidInput as error:
         return _render(request, [], error.faults, status=400)
-    events = reading.in_chunks(reading.search(reading.visible_events(request.user), wanted), wanted, MOST)
+    found = reading.search(reading.visible_events(request.user), wanted)
+    events = reading.in_chunks(request.user, found, wanted, MOST)
     write, media = (_csv, "text/csv") if kind == "csv" else (_json, "application/json")
     headers = {"Content-Disposition": f'attachment; filename="audit-{timezone.now():%Y-%m-%d-%H%M}.{kind}"'}
     return StreamingHttpResponse(write(events), content_type=f"{media}; charset=utf-8", headers=headers)

@@ -44,15 +44,15 @@ def wall(request: HttpRequest, pk: int) -> HttpResponse:
     release = find_release(request, pk)
     context = {
         **head_of(request, release, "wall"),
-        "wall": _wall_of(release, timezone.now()),
+        "wall": _wall_of(request, release, timezone.now()),
         "here": reverse("releases:wall", args=[pk]),
     }
     is_refresh = request.headers.get("HX-Target") == "div#live"
     return render(request, "releases/_wall.html" if is_refresh else "releases/wall.html", context)
 
 
-def _wall_of(release: Release, now: datetime) -> dict[str, Any]:
-    blocked = reading.release_blocked(release, now=now)
+def _wall_of(request: HttpRequest, release: Release, now: datetime) -> dict[str, Any]:
+    blocked = reading.release_blocked(request.user, release, now=now)
     phases = reading.release_graph(reading.release_tree(release, now=now)).nodes
     if release.snapshot_id is None:
         phases = reading.planned_graph(release).nodes
