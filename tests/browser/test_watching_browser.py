@@ -47,12 +47,13 @@ def test_arrows_follow_the_edges_and_enter_opens_the_phase(
     node = {name: page.locator(f"#node-phase-{phase_of(release, name).pk} > .node-link") for name in
             ("start", "left", "right", "end")}  # fmt: skip
     expect(page.locator("#level-top > svg path")).to_have_count(4)
-    boxes = {name: link.bounding_box() for name, link in node.items()}
+    boxes = {name: link.locator("..").bounding_box() for name, link in node.items()}
     assert all(boxes.values())
-    xs = {name: box["x"] for name, box in boxes.items() if box}
+    xs, ys = ({name: box[axis] for name, box in boxes.items() if box} for axis in ("x", "y"))  # type: ignore[literal-required]
     assert xs["start"] < xs["left"] == xs["right"] < xs["end"]
+    across = "ArrowDown" if ys["right"] > ys["left"] else "ArrowUp"
     node["start"].focus()
-    for key, name in (("ArrowRight", "left"), ("ArrowDown", "right"), ("ArrowRight", "end"), ("ArrowLeft", "left")):
+    for key, name in (("ArrowRight", "left"), (across, "right"), ("ArrowRight", "end"), ("ArrowLeft", "left")):
         page.keyboard.press(key)
         expect(node[name]).to_be_focused()
     page.keyboard.press(" ")
@@ -72,7 +73,7 @@ def test_a_refresh_leaves_the_graph_as_it_is_laid_out(
     expect(page.locator(f"#node-run-{run_of(release, 'left/a').pk}")).to_be_visible()
     before = left.bounding_box()
     type(release).objects.filter(pk=release.pk).update(name="Renamed")
-    page.evaluate("htmx.ajax('GET', location.pathname, {target: '#live', swap: 'outerMorph'})")
+    page.evaluate("htmx.trigger('#live', 'live')")
     expect(page.get_by_role("heading", name="Renamed")).to_be_visible(timeout=6000)
     assert left.bounding_box() == before
     expect(page.locator("#level-top > svg path")).to_have_count(4)
