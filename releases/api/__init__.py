@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from config.rest.views import Router
 from releases.api.activities import ActivityRuns
+from releases.api.attaching import Changes, Environments
 from releases.api.break_glass import BreakGlasses
 from releases.api.conflicts import Conflicts, FreeSlot
 from releases.api.events import Events
@@ -26,6 +27,8 @@ def routes(router: Router) -> None:
     router.register("freeze-exceptions", FreezeExceptions, basename="freeze-exception")
     router.register("break-glass", BreakGlasses, basename="break-glass")
     router.register("releases", Releases, basename="release")
+    router.register("changes", Changes, basename="change")
+    router.register("environments", Environments, basename="environment")
     router.register("phase-runs", PhaseRuns, basename="phase-run")
     router.register("activity-runs", ActivityRuns, basename="activity-run")
     router.register("notices", Notices, basename="notice")

@@ -20,12 +20,13 @@ from config.rest.bodies import given
 from config.rest.describe import Anything, describe
 from config.rest.views import View, etag, require_match, tagged
 from releases import mentions, policy, reading
+from releases.api.attaching import ReleaseCarries
 from releases.api.before_start import BeforeStart
 from releases.api.blocked import ReleaseBlockedOut
 from releases.api.dates import ReleaseMoves
 from releases.api.forecasts import ReleaseForecasts
 from releases.api.plans import GivenIn, PlanIn, PreviewOut, ReleaseIn, RoleIn, StartIn, resolved_plan, shown
-from releases.api.shapes import RELEASE_STATES, ArtifactOut, EventOut, NothingIn, ReasonedIn, TreeOut, ValueOut, WhyIn
+from releases.api.shapes import RELEASE_STATES, EventOut, NothingIn, ReasonedIn, TreeOut, ValueOut, WhyIn
 from releases.health import HEALTH, with_health
 from releases.models import Release
 from releases.services import planning, running, starting
@@ -115,7 +116,7 @@ class ReleaseFilter(django_filters.FilterSet):
         return rows.filter(Q(name__icontains=text) | Q(version__icontains=text))
 
 
-class Releases(BeforeStart, ReleaseForecasts, ReleaseMoves, View):
+class Releases(BeforeStart, ReleaseCarries, ReleaseForecasts, ReleaseMoves, View):
     """Releases the caller may see."""
 
     lookup_value_converter = "row"
@@ -125,6 +126,7 @@ class Releases(BeforeStart, ReleaseForecasts, ReleaseMoves, View):
     query: ClassVar[dict[str, set[str]]] = {
         "events": {"cursor", "page_size"},
         "artifacts": {"cursor", "page_size"},
+        "changes": {"cursor", "page_size"},
     }
 
     def queryset_for(self, request: Request) -> QuerySet[Release]:
@@ -270,13 +272,6 @@ class Releases(BeforeStart, ReleaseForecasts, ReleaseMoves, View):
         rows = self.paginate_queryset(Event.objects.filter(release_id=self.one(pk=pk).pk))
         shown = mentions.masked_events(request.user, rows or ())
         return self.get_paginated_response(EventOut(shown, many=True).data)
-
-    @describe("List what a release has made or put somewhere, newest first.", gives=ArtifactOut(many=True))
-    @action(detail=True, filterset_class=None)
-    def artifacts(self, request: Request, pk: str) -> Response:
-        """Answer with a page of artifacts."""
-        rows = self.paginate_queryset(self.one(pk=pk).artifacts.all())
-        return self.get_paginated_response(ArtifactOut(rows, many=True).data)
 
     def _shown(self, pk: int, status: int = 200) -> Response:
         release = self.one(pk=pk)

@@ -8,12 +8,13 @@ from django.db.models import CharField
 
 from config.errors import ExpressionFailed
 from processes import expressions
+from releases.execution.changes import record_changes
 from releases.execution.locked import Locked, Run
 from releases.execution.scope import Scope
 from releases.models import Artifact
 
 #: The columns of an artifact and the most characters each takes.
-_COLUMNS = {
+COLUMNS = {
     field.name: field.max_length
     for field in Artifact._meta.fields
     if isinstance(field, CharField) and field.max_length is not None
@@ -21,7 +22,11 @@ _COLUMNS = {
 
 
 def record_artifacts(locked: Locked, run: Run) -> None:
-    """Record the artifacts of an activity that has just succeeded; one that cannot be read leaves an event instead."""
+    """Record what an activity that has just succeeded made: its artifacts, and the commits and tickets it names.
+
+    What cannot be read leaves an event instead.
+    """
+    record_changes(locked, run)
     declared = run.node.doc.get("artifacts") or []
     if not declared:
         return
@@ -38,10 +43,10 @@ def record_artifacts(locked: Locked, run: Run) -> None:
 
 def _columns(values: dict[str, Any]) -> dict[str, str]:
     """Return an artifact's columns. Raises ExpressionFailed for what cannot be kept as an artifact."""
-    columns = {name: str(values.get(name) or "") for name in _COLUMNS}
+    columns = {name: str(values.get(name) or "") for name in COLUMNS}
     if not columns["name"]:
         raise ExpressionFailed("The artifact has no name.")
-    for name, most in _COLUMNS.items():
+    for name, most in COLUMNS.items():
         if len(columns[name]) > most:
             raise ExpressionFailed(
                 f"The artifact's {name} has {len(columns[name])} characters; at most {most} are kept."

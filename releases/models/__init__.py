@@ -16,6 +16,7 @@ from releases.models.calendars import (
     Holiday,
     HolidayCalendar,
 )
+from releases.models.changes import Change
 from releases.models.notices import Notice
 from releases.models.people import Artifact, Comment, Evidence, SignOff, TaskRun
 from releases.models.release import (
@@ -35,6 +36,7 @@ __all__ = [
     "AttemptLog",
     "Booking",
     "BreakGlass",
+    "Change",
     "Comment",
     "Evidence",
     "Feed",

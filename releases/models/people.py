@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 
 from releases.models.release import Release
 from releases.models.runs import ActivityRun
@@ -122,7 +124,15 @@ class Artifact(models.Model):
     class Meta:
         ordering = ["-id"]
         default_permissions = ("view",)
-        indexes = [models.Index(fields=["environment", "name", "-id"], name="artifact_what_is_where")]
+        indexes = [
+            models.Index(fields=["environment", "name", "-id"], name="artifact_what_is_where"),
+            models.Index(
+                fields=["name", "environment", "-id"], name="artifact_where_is_what", condition=~Q(environment="")
+            ),
+            models.Index(OpClass(Upper("version"), "text_pattern_ops"), name="artifact_version"),
+            models.Index(OpClass(Upper("digest"), "text_pattern_ops"), name="artifact_digest"),
+            models.Index(OpClass(Upper("commit"), "text_pattern_ops"), name="artifact_commit"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}".strip()
