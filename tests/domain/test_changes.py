@@ -23,7 +23,7 @@ phases:
   - id: p
     owners: [group:qa]
     activities:
-      - {id: a, automated: {connection: scripted, pipeline: a}, outputs: {tickets: {type: list}}}
+      - {id: a, automated: {connection: scripted, pipeline: a}, outputs: {tickets: {type: list, items: object}}}
       - {id: b, depends_on: [a], manual: {form: {tickets: {type: text, required: true}}}}
 """
 

@@ -36,7 +36,7 @@ def test_what_cannot_be_attached_is_told_whole(manager: User) -> None:
     body = {"commits": [{"reference": "", "colour": "red"}, {"reference": "a", "link": "javascript:x"}], "x": 1}
     answer = Caller(manager).post(f"releases/{release.pk}/changes/", body)
     assert (answer.status, answer.code) == (400, "invalid_input")
-    assert {"x", "commits[0].reference", "commits[0].colour"} <= answer.paths
+    assert {"x", "commits.0.reference", "commits.0.colour"} <= answer.paths
     answer = Caller(manager).post(
         f"releases/{release.pk}/changes/", {"commits": [{"reference": "a", "link": "ftp://x"}]}
     )
