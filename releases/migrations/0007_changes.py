@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('releases', '0005_void_exceptions'),
+        ('releases', '0006_saved_views'),
     ]
 
     operations = [
