@@ -211,9 +211,14 @@ def due(at: datetime | None, overdue: object = None) -> SafeString:
 
 
 @register.simple_tag
-def took(start: datetime | None, end: datetime | None = None) -> str:
-    """Return how long something took, or takes so far."""
-    return "" if start is None else duration(((end or timezone.now()) - start).total_seconds())
+def took(start: datetime | None, end: datetime | None = None) -> SafeString:
+    """Return how long something took, or takes so far: then it goes on counting while the page is open (live.js)."""
+    if start is None:
+        return SafeString("")
+    seconds = ((end or timezone.now()) - start).total_seconds()
+    if end is not None:
+        return SafeString(duration(seconds))
+    return format_html('<span data-running="{}">{}</span>', max(0, round(seconds)), duration(seconds))
 
 
 @register.filter

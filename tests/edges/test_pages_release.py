@@ -42,14 +42,19 @@ def test_the_page_shows_phases_and_activities_with_their_states(release: Release
         assert word in text
 
 
-def test_a_running_release_refreshes_itself_and_a_finished_one_does_not(release: Release, manager: User) -> None:
+def test_a_release_refreshes_itself_when_it_changes_and_a_running_one_now_and_then(
+    release: Release, manager: User
+) -> None:
     reader = Reader(manager)
     reader.open(page_of(release))
-    assert f'hx-get="{page_of(release)}" hx-trigger="every 2s"' in reader.source
+    listens = f'data-live="release:{release.pk}"'
+    assert listens in reader.source
+    assert f'data-live-every="30" hx-get="{page_of(release)}" hx-trigger="live"' in reader.source
     reader.open(page_of(release), HX_Request="true", HX_Target="div#live")
     assert reader.source.lstrip().startswith('<div id="live"')
     reader.send(page_of(release, "do/abort/"), reason="enough")
-    assert 'hx-trigger="every' not in reader.source
+    assert listens in reader.source
+    assert "data-live-every" not in reader.source
 
 
 def test_a_page_left_open_after_signing_out_reloads_instead_of_showing_a_form(release: Release) -> None:

@@ -141,10 +141,28 @@
     }
   };
 
+  // How long something has been running goes on counting, from what the server said.
+  const UNITS = [[86400, "d"], [3600, "h"], [60, "m"], [1, "s"]];
+  const begun = new WeakMap();
+  const lengthOf = (seconds) => {
+    const at = UNITS.findIndex(([size]) => seconds >= size);
+    if (at < 0) return "0s";
+    const [[size, unit], [smaller, name] = [Infinity, ""]] = UNITS.slice(at);
+    const rest = Math.floor((seconds % size) / smaller);
+    return `${Math.floor(seconds / size)}${unit}${rest ? ` ${rest}${name}` : ""}`;
+  };
+  const count = () => document.querySelectorAll("[data-running]").forEach((element) => {
+    const said = element.dataset.running;
+    if (begun.get(element)?.said !== said) begun.set(element, { said, at: Date.now() - 1000 * Number(said) });
+    const text = lengthOf(Math.round((Date.now() - begun.get(element).at) / 1000));
+    if (element.textContent !== text) element.textContent = text;
+  });
+
   // Time: polling without a stream, the own pace of some elements, streams that fell silent.
   let polledAt = Date.now();
   const tick = () => {
     if (document.hidden) return;
+    count();
     const now = Date.now();
     if (stream && isLive && now - heardAt > SILENCE) lost();
     const isPoll = !isLive && now - polledAt >= POLL;
