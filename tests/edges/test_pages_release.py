@@ -42,9 +42,7 @@ def test_the_page_shows_phases_and_activities_with_their_states(release: Release
         assert word in text
 
 
-def test_a_release_refreshes_itself_when_it_changes_and_a_running_one_now_and_then(
-    release: Release, manager: User
-) -> None:
+def test_a_release_refreshes_itself_when_it_changes_and_a_running_one_at_times(release: Release, manager: User) -> None:
     reader = Reader(manager)
     reader.open(page_of(release))
     listens = f'data-live="release:{release.pk}"'
