@@ -9,11 +9,12 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from calendar_app import grid
+from calendar_app.entries import Spot
 from calendar_app.filters import Asked
 from calendar_app.grid import Column, Row
 from calendar_app.off import DayOff, Frost
 from calendar_app.periods import WEEK, Period
-from calendar_app.reading import Band, Entry
+from calendar_app.reading import Band
 
 #: How many lanes a week of the month has, and the band above the hours, and a quarter's row.
 MONTH_LANES, BAND_LANES, QUARTER_LANES, FREEZE_LANES = 5, 6, 3, 2
@@ -59,7 +60,7 @@ class Week:
 
     days: list[Day]
     freezes: Row[Frost]
-    releases: Row[Entry]
+    releases: Row[Spot]
 
     @property
     def lanes(self) -> int:
@@ -72,7 +73,7 @@ class Hours:
     """A day with its hours: what is within it, and when freezes apply."""
 
     day: Day
-    releases: Column[Entry]
+    releases: Column[Spot]
     freezes: Column[Frost]
     place: str
     now: str = ""
@@ -85,7 +86,7 @@ class Line:
     group: Band | None
     count: int
     address: str
-    row: Row[Entry] | None = None
+    row: Row[Spot] | None = None
     weeks: list[tuple[date, int, str]] = field(default_factory=list)
 
 
@@ -94,7 +95,7 @@ class Agenda:
     """A day of the list, with what begins on it."""
 
     day: Day
-    entries: list[Entry]
+    spots: list[Spot]
     freezes: list[Frost]
 
 
@@ -104,7 +105,8 @@ class Scene:
 
     asked: Asked
     period: Period
-    entries: Sequence[Entry]
+    groups: Sequence[Band]
+    spots: Sequence[Spot]
     freezes: Sequence[Frost]
     off: Mapping[date, list[DayOff]]
     zone: ZoneInfo
@@ -127,26 +129,33 @@ class Scene:
 
 def weeks_of(scene: Scene) -> list[Week]:
     """Return the weeks of a month."""
-    return [_week(scene, first, scene.entries, scene.freezes, MONTH_LANES) for first in scene.period.weeks]
+    weeks = scene.period.weeks
+    by_week: list[list[Spot]] = [[] for _ in weeks]
+    for one in scene.spots:
+        at, end = grid.days_of(one, scene.period.first)
+        for own in by_week[max(at // WEEK, 0) : end // WEEK + 1]:
+            own.append(one)
+    drawn = zip(weeks, by_week, strict=True)
+    return [_week(scene, first, own, scene.freezes, MONTH_LANES) for first, own in drawn]
 
 
 def band_of(scene: Scene) -> Week:
     """Return the band above the hours of a week or a day: what lasts for 24 hours or more."""
-    long = [one for one in scene.entries if grid.is_long(one)]
+    long = [one for one in scene.spots if grid.is_long(one)]
     freezes = [one for one in scene.freezes if grid.is_long(one)]
     return _week(scene, scene.period.first, long, freezes, BAND_LANES, columns=len(scene.period.days))
 
 
 def _week(
-    scene: Scene, first: date, entries: Sequence[Entry], cold: Iterable[Frost], most: int, *, columns: int = WEEK
+    scene: Scene, first: date, spots: Sequence[Spot], cold: Iterable[Frost], most: int, *, columns: int = WEEK
 ) -> Week:
     freezes = grid.row(_joined(cold, first, columns), first, columns, FREEZE_LANES)
-    releases = grid.row(entries, first, columns, most)
+    releases = grid.row(spots, first, columns, most)
     days = [scene.day(first + timedelta(days=number)) for number in range(columns)]
     for number, day in enumerate(days):
         day.hidden = releases.hidden[number]
-    for one in entries:
-        begin, end = (one.starts.date() - first).days, (grid.last_day(one) - first).days
+    for one in spots:
+        begin, end = grid.days_of(one, first)
         for day in days[max(begin, 0) : max(end + 1, 0)]:
             day.total += 1
             if len(day.dots) < DOTS:
@@ -175,7 +184,7 @@ def _joined(freezes: Iterable[Frost], first: date, columns: int) -> list[Frost]:
 def hours_of(scene: Scene) -> list[Hours]:
     """Return the days of a week, or one day, with their hours."""
     most = DAY_COLUMNS if len(scene.period.days) == 1 else WEEK_COLUMNS
-    short = [one for one in scene.entries if not grid.is_long(one)]
+    short = [one for one in scene.spots if not grid.is_long(one)]
     cold = [one for one in scene.freezes if not grid.is_long(one)]
     found = []
     for number, on in enumerate(scene.period.days):
@@ -189,27 +198,26 @@ def hours_of(scene: Scene) -> list[Hours]:
 
 def lines_of(scene: Scene) -> list[Line]:
     """Return a quarter's rows: one for each group that has releases in it, by name; what is ad hoc comes last."""
-    by_group: dict[int | None, list[Entry]] = {}
-    for one in scene.entries:
-        by_group.setdefault(one.group.pk if one.group else None, []).append(one)
-    ordered = sorted(by_group.values(), key=lambda own: (own[0].group is None, _name(own[0].group)))
-    return [_line(scene, own) for own in ordered]
+    by_group: dict[int | None, list[Spot]] = {}
+    for one in scene.spots:
+        by_group.setdefault(one.group_id, []).append(one)
+    known = [one for one in scene.groups if one.pk in by_group]
+    lines = [_line(scene, group, by_group[group.pk]) for group in known]
+    return lines + ([_line(scene, None, by_group[None])] if None in by_group else [])
 
 
-def _name(group: Band | None) -> tuple[str, int]:
-    return ("", 0) if group is None else (group.name.casefold(), group.pk)
-
-
-def _line(scene: Scene, own: list[Entry]) -> Line:
-    period, group = scene.period, own[0].group
+def _line(scene: Scene, group: Band | None, own: list[Spot]) -> Line:
+    period = scene.period
     only = {"group": (group.slug,)} if group else {"group": (), "kind": ("ad-hoc",)}
     line = Line(group, len(own), scene.asked.address(**only))
-    row = grid.row(own, period.first, len(period.days), QUARTER_LANES)
-    if len(own) > MOST_BARS or any(row.hidden):
-        counts = zip(period.weeks, grid.per_week(own, period.weeks), strict=True)
-        line.weeks = [(on, count, scene.asked.address(view="week", day=on, **only)) for on, count in counts]
-    else:
-        line.row = row
+    if len(own) <= MOST_BARS:
+        line.row = grid.row(own, period.first, len(period.days), QUARTER_LANES)
+    if line.row is None or any(line.row.hidden):
+        weeks = period.weeks
+        counts = zip(weeks, grid.per_week(own, period.first, len(weeks)), strict=True)
+        line.row = None
+        to, day = scene.asked.address(view="week", **only), f"date={scene.asked.day}"
+        line.weeks = [(on, count, to.replace(day, f"date={on}")) for on, count in counts]
     return line
 
 
@@ -231,8 +239,8 @@ def months_in(period: Period) -> list[tuple[str, str]]:
 
 def agenda_of(scene: Scene, since: date, until: date) -> list[Agenda]:
     """Return the days from `since` to `until` on which something begins; the first also has what lasts already."""
-    by_day: dict[date, list[Entry]] = {}
-    for one in sorted(scene.entries, key=lambda one: (one.begins_at, one.pk)):
+    by_day: dict[date, list[Spot]] = {}
+    for one in scene.spots:
         by_day.setdefault(max(one.starts.date(), since), []).append(one)
     cold: dict[date, list[Frost]] = {}
     for frost in scene.freezes:

@@ -18,6 +18,7 @@ ROWS, SMALLEST = 96, 2
 #: A bar over fewer days than this has no room for words where a day is a few pixels wide.
 THIN = 5
 _QUARTER = timedelta(minutes=15)
+_MOMENT = timedelta(microseconds=1)
 
 
 class Timed(Protocol):
@@ -138,12 +139,17 @@ def _day(moment: datetime) -> str:
 
 def last_day(one: Timed) -> date:
     """Return the last day something touches; what ends at midnight does not touch the day that begins then."""
-    return max(one.starts, one.ends - timedelta(microseconds=1)).date()
+    return one.ends.date() if one.ends <= one.starts else (one.ends - _MOMENT).date()
 
 
 def touches(one: Timed, first: date, last: date) -> bool:
     """Return whether something touches a day from `first` to `last`."""
     return one.starts.date() <= last and last_day(one) >= first
+
+
+def days_of(one: Timed, first: date) -> tuple[int, int]:
+    """Return the first and last day something touches, counted from `first`."""
+    return (one.starts.date() - first).days, (last_day(one) - first).days
 
 
 def is_long(one: Timed) -> bool:
@@ -175,7 +181,7 @@ def row(items: Iterable[T], first: date, columns: int, most: int) -> Row[T]:
 def _cut(items: Iterable[T], first: date, columns: int) -> Iterator[tuple[T, int, int]]:
     """Yield what touches the days, with its first column and how many it covers."""
     for one in items:
-        at, end = (one.starts.date() - first).days, (last_day(one) - first).days
+        at, end = days_of(one, first)
         if at < columns and end >= 0:
             at, end = max(at, 0), min(end, columns - 1)
             yield one, at, end - at + 1
@@ -235,10 +241,11 @@ def _share(cluster: Sequence[tuple[T, int, int]], day: date, most: int, found: C
         found.rests.append(Rest(len(rest), begin, end - begin, of - 1, of))
 
 
-def per_week(items: Iterable[Timed], weeks: Sequence[date]) -> list[int]:
-    """Return how many of these touch each week."""
-    counts = [0] * len(weeks)
+def per_week(items: Iterable[Timed], first: date, weeks: int) -> list[int]:
+    """Return how many of these touch each of so many weeks from `first` on."""
+    counts = [0] * weeks
     for one in items:
-        for number, week in enumerate(weeks):
-            counts[number] += touches(one, week, week + 6 * DAY)
+        at, end = days_of(one, first)
+        for number in range(max(at // 7, 0), min(end // 7, weeks - 1) + 1):
+            counts[number] += 1
     return counts

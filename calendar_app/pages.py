@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from calendar_app import drawing, filters, grid, reading
 from calendar_app.drawing import Scene
+from calendar_app.entries import Spot, enter, spots_of
 from calendar_app.filters import Asked, Cursor
 from calendar_app.off import days_off, frosts_between
 from calendar_app.periods import VIEWS, Period, period_of
@@ -21,11 +22,15 @@ from calendar_app.reading import Band
 from config.errors import Fault
 from config.pages import page, person
 from config.permissions import visible_by_any
-from processes.models import Resource
+from processes.models import Process, Resource
 from releases.views.planning import startable_processes
 
 #: How many releases the list shows at a time.
-PAGE = 100
+PAGE = 60
+#: More releases than this are not laid out at once; the page says so.
+MOST = 20_000
+#: How many releases of the chosen day stand below a month on a phone.
+PICKED = 40
 #: How many names a box suggests.
 SUGGESTED = 200
 #: How many rows a quarter has at most.
@@ -84,8 +89,8 @@ def _frame(
     """Return what stands around the calendar: where its links lead, and its filters."""
     user = person(request)
     resources = visible_by_any(user, ["processes.view_resource", "processes.change_resource"], Resource.objects.all())
-    tags = reading.tags_of_processes()
-    of_groups = {one.process_id for one in groups}
+    processes = Process.objects.filter(pk__in={one.process_id for one in groups}).order_by()
+    tags = {tag for own in processes.values_list("body__tags", flat=True) for tag in own or ()}
     mine = [f"user:{user.get_username()}", *(f"group:{name}" for name in user.groups.values_list("name", flat=True))]
     is_mine = set(asked.wanted.get("owner", ())) == set(mine)
     return {
@@ -109,7 +114,7 @@ def _frame(
         "suggested": {
             "resource": list(resources.values_list("slug", flat=True)[:SUGGESTED]),
             "owner": mine,
-            "tag": sorted({tag for pk, own in tags.items() if pk in of_groups for tag in own})[:SUGGESTED],
+            "tag": sorted(map(str, tags))[:SUGGESTED],
         },
         "mine": asked.address(owner=() if is_mine else tuple(mine)),
         "is_mine": is_mine,
@@ -131,53 +136,68 @@ def _body(request: HttpRequest, asked: Asked, period: Period, groups: list[Band]
     now, user = timezone.now(), request.user
     since, until = grid.at_midnight(period.first, zone), grid.at_midnight(period.until, zone)
     releases = reading.releases_between(user, asked.wanted, since, until, now=now)
-    most = reading.MOST
+    most = MOST
     if asked.view == "list":
         releases, most = reading.after(releases, asked.after), PAGE
-    entries = reading.entries_of(user, releases, groups, zone=zone, now=now, most=most + 1)
+    spots = spots_of(releases, zone=zone, now=now, most=most + 1)
     chosen = _chosen(asked, groups) if asked.wanted.get("group") else None
     frosts = frosts_between(user, since, until, chosen, zone=zone, now=now)
     off = days_off(groups if chosen is None else chosen, period.first, period.until)
-    scene = Scene(asked, period, entries[:most], frosts, off, zone, grid.on_wall(now, zone))
-    return {**_DRAWN[asked.view](scene, len(entries) > most), "scene": scene}
+    scene = Scene(asked, period, groups, spots[:most], frosts, off, zone, grid.on_wall(now, zone))
+    context, drawn = _DRAWN[asked.view](scene)
+    enter(user, drawn, groups)
+    context |= {"scene": scene, "is_cut": len(spots) > most and asked.view != "list"}
+    if asked.view == "list" and len(spots) > most and (last := spots[most - 1].entry):
+        context["more"] = asked.address(after=Cursor(last.begins_at, last.pk))
+    return context
 
 
-def _month(scene: Scene, is_more: bool) -> dict[str, Any]:
-    chosen = [one for one in scene.entries if grid.touches(one, scene.asked.day, scene.asked.day)]
-    return {"weeks": drawing.weeks_of(scene), "chosen_entries": chosen, "is_cut": is_more}
+Drawn = tuple[dict[str, Any], Iterable[Spot]]
 
 
-def _hours(scene: Scene, is_more: bool) -> dict[str, Any]:
-    return {
-        "band": drawing.band_of(scene),
-        "hours": drawing.hours_of(scene),
-        "axis": [f"{hour:02}:00" for hour in range(1, 24)],
-        "is_cut": is_more,
-    }
+def _month(scene: Scene) -> Drawn:
+    day = scene.asked.day
+    chosen = [one for one in scene.spots if grid.touches(one, day, day)]
+    weeks = drawing.weeks_of(scene)
+    drawn = [bar.item for week in weeks for bar in week.releases.bars]
+    picked = chosen[:PICKED]
+    return {"weeks": weeks, "picked": picked, "picked_count": len(chosen)}, [*drawn, *picked]
 
 
-def _quarter(scene: Scene, is_more: bool) -> dict[str, Any]:
+def _hours(scene: Scene) -> Drawn:
+    band, hours = drawing.band_of(scene), drawing.hours_of(scene)
+    drawn = [bar.item for bar in band.releases.bars]
+    drawn += [block.item for one in hours for block in one.releases.blocks]
+    return {"band": band, "hours": hours, "axis": [f"{hour:02}:00" for hour in range(1, 24)]}, drawn
+
+
+def _quarter(scene: Scene) -> Drawn:
     today = (scene.now.date() - scene.period.first).days
-    is_here = 0 <= today < len(scene.period.days)
     lines = drawing.lines_of(scene)
-    return {
-        "lines": lines[:LINES],
+    shown = lines[:LINES]
+    context = {
+        "lines": shown,
         "line_count": len(lines),
         "weeks": [(on, scene.asked.address(view="week", day=on)) for on in scene.period.weeks],
         "freezes": drawing.freezes_in(scene),
         "months": drawing.months_in(scene.period),
-        "now_at": grid.place(today, 1) if is_here else "",
-        "is_cut": is_more,
+        "now_at": grid.place(today, 1) if 0 <= today < len(scene.period.days) else "",
     }
+    return context, [bar.item for line in shown if line.row for bar in line.row.bars]
 
 
-def _list(scene: Scene, is_more: bool) -> dict[str, Any]:
-    last = scene.entries[-1] if scene.entries else None
-    first = scene.entries[0] if scene.asked.after and scene.entries else None
-    since = max(scene.period.first, first.starts.date()) if first else scene.period.first
-    until = last.starts.date() if last and is_more else scene.period.until - timedelta(days=1)
-    more = scene.asked.address(after=Cursor(last.begins_at, last.pk)) if last and is_more else ""
-    return {"agenda": drawing.agenda_of(scene, since, until), "more": more, "is_cut": False}
+def _list(scene: Scene) -> Drawn:
+    spots, period = scene.spots, scene.period
+    is_later, is_full = scene.asked.after is not None and spots, len(spots) == PAGE
+    since = max(period.first, spots[0].starts.date()) if is_later else period.first
+    until = spots[-1].starts.date() if is_full else period.ends
+    return {"agenda": drawing.agenda_of(scene, since, max(since, until))}, spots
 
 
-_DRAWN = {"month": _month, "week": _hours, "day": _hours, "quarter": _quarter, "list": _list}
+_DRAWN: dict[str, Callable[[Scene], Drawn]] = {
+    "month": _month,
+    "week": _hours,
+    "day": _hours,
+    "quarter": _quarter,
+    "list": _list,
+}

@@ -1,39 +1,26 @@
-"""What the pages of the calendar show between two moments, in a few queries whatever their number."""
+"""Which releases a page of the calendar is about: those its reader may see and wants, between two moments."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import or_
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from django.db.models import BooleanField, Case, Exists, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from calendar_app.clashes import Held, clashing
 from calendar_app.filters import Cursor
-from calendar_app.grid import in_words, on_wall
-from calendar_app.movable import MayPlan
 from config.trail import Actor
 from processes.models import ProcessRevision
 from releases import policy
-from releases.health import UNDER_WAY, with_health
+from releases.health import UNDER_WAY
 from releases.models import Booking, Participant
 from releases.reading.freezes import visible_groups
 
-#: More releases than this are not drawn at once; the page says so.
-MOST = 10_000
 Wanted = Mapping[str, tuple[str, ...]]
-_DATE = re.compile(r"\s*\b\d{4}-(\d\d-\d\d|W\d\d)\b")
-_COLUMNS = (
-    "pk", "name", "version", "state", "health", "begins_at", "planned_end_at", "finished_at", "group_id",
-    "process_id", "process__name", "edits", "created_by_id", "is_stopped", "planned_start_at",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,59 +50,6 @@ class Band:
     def zone(self) -> str:
         """The zone of its cadence; empty without one."""
         return str(self.cadence.get("timezone") or "")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A release in the calendar. `starts` and `ends` are on the wall of the calendar's zone."""
-
-    pk: int
-    title: str
-    state: str
-    health: str
-    begins_at: datetime
-    ends_at: datetime | None
-    starts: datetime
-    ends: datetime
-    group: Band | None
-    process: str
-    edits: int
-    is_planned: bool
-    is_movable: bool
-    is_stopped: bool
-    is_clashing: bool
-
-    @property
-    def mark(self) -> str:
-        """The icon of its state, or of what stops it or of its health when that says more."""
-        if self.is_stopped:
-            return "stop"
-        return self.state if self.health in ("", "ok") else self.health
-
-    @property
-    def state_words(self) -> str:
-        """What the icon says."""
-        return "Scheduled, but stopped" if self.is_stopped else self.mark.replace("_", " ").capitalize()
-
-    @property
-    def hue(self) -> str:
-        """The class of its group's colour."""
-        return self.group.hue if self.group else "g-none"
-
-    @property
-    def label(self) -> str:
-        """Its title without the date in it: where a thing stands in a calendar says that already."""
-        return _DATE.sub("", self.title).strip() or self.title
-
-    @property
-    def wall(self) -> tuple[str, str]:
-        """When it starts and ends, as scripts read it; an end that is not known is empty."""
-        return f"{self.starts:%Y-%m-%dT%H:%M}", f"{self.ends:%Y-%m-%dT%H:%M}" if self.ends_at else ""
-
-    @property
-    def words(self) -> str:
-        """From when to when, as people say it."""
-        return in_words(self.starts, self.ends)
 
 
 def groups_for(actor: Actor) -> list[Band]:
@@ -186,65 +120,7 @@ def _owned_by(owners: Iterable[str]) -> Q:
 
 
 def tags_of_processes() -> dict[int, set[str]]:
-    """Return the tags of every published process, as of its latest revision. One query."""
+    """Return the tags of every published process, as of its latest revision. One query, which reads long documents."""
     latest = ProcessRevision.objects.order_by("process_id", "-number").distinct("process_id")
     rows = latest.values_list("process_id", "document__tags")
     return {pk: set(map(str, tags)) for pk, tags in rows if isinstance(tags, list)}
-
-
-def entries_of(
-    actor: Actor, releases: QuerySet[Any], groups: Iterable[Band], *, zone: ZoneInfo, now: datetime, most: int = MOST
-) -> list[Entry]:
-    """Return releases (of `releases_between`) as entries, at most `most`."""
-    stops = Q(state="scheduled", findings__contains=[{"stops": True}])
-    marked = with_health(releases).annotate(
-        is_stopped=Case(When(stops, then=Value(value=True)), default=Value(value=False), output_field=BooleanField())
-    )
-    rows = [dict(zip(_COLUMNS, row, strict=True)) for row in marked.values_list(*_COLUMNS)[:most]]
-    if not rows:
-        return []
-    known, may = {one.pk: one for one in groups}, MayPlan(actor)
-    clashes = _clashing([row["pk"] for row in rows], rows[0]["begins_at"], max(_end(row, now) for row in rows))
-    return [_entry(row, known.get(row["group_id"]), zone, now, may, row["pk"] in clashes) for row in rows]
-
-
-def _end(row: Mapping[str, Any], now: datetime) -> datetime:
-    """Return when a release ends, as planned or as it did; one under way lasts at least until now."""
-    end = row["planned_end_at"] or row["finished_at"] or row["begins_at"]
-    return max(end, now) if row["state"] in UNDER_WAY else max(end, row["begins_at"])
-
-
-def _entry(
-    row: Mapping[str, Any], group: Band | None, zone: ZoneInfo, now: datetime, may: MayPlan, clash: bool
-) -> Entry:
-    starts, end = on_wall(row["begins_at"], zone), _end(row, now)
-    return Entry(
-        pk=row["pk"],
-        title=f"{row['name']} {row['version']}".strip(),
-        state=row["state"],
-        health=row["health"],
-        begins_at=row["begins_at"],
-        ends_at=end if end > row["begins_at"] else None,
-        starts=starts,
-        ends=max(starts, on_wall(end, zone)),
-        group=group,
-        process=row["process__name"],
-        edits=row["edits"],
-        is_planned=row["planned_start_at"] is not None,
-        is_movable=row["planned_start_at"] is not None and may.plan(row),
-        is_stopped=row["is_stopped"],
-        is_clashing=clash,
-    )
-
-
-def _clashing(pks: Iterable[int], since: datetime, until: datetime) -> set[int]:
-    """Return which releases share a resource or an owner with another at the same time. One query.
-
-    Groups that own are left out: they own nearly everything, and a mark on everything marks nothing.
-    """
-    things = Q(what__startswith="resource:") | Q(what__startswith="user:")
-    around = DateTimeTZRange(since, until, "[]")
-    rows = Booking.objects.filter(things, during__overlap=around).values_list(
-        "what", "during__startswith", "during__endswith", "release_id", "release__group_id"
-    )
-    return clashing(Held(*row) for row in rows) & set(pks)
