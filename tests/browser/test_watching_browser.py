@@ -49,7 +49,7 @@ def test_arrows_follow_the_edges_and_enter_opens_the_phase(
     expect(page.locator("#level-top > svg path")).to_have_count(4)
     boxes = {name: link.locator("..").bounding_box() for name, link in node.items()}
     assert all(boxes.values())
-    xs, ys = ({name: box[axis] for name, box in boxes.items() if box} for axis in ("x", "y"))  # type: ignore[literal-required]
+    xs, ys = ({name: box[axis] for name, box in boxes.items() if box} for axis in ("x", "y"))
     assert xs["start"] < xs["left"] == xs["right"] < xs["end"]
     across = "ArrowDown" if ys["right"] > ys["left"] else "ArrowUp"
     node["start"].focus()
