@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import markdown
 import nh3
 from django.utils.safestring import SafeString, mark_safe
@@ -13,6 +15,7 @@ _TAGS = {
 _LOWER_HEADINGS = 4
 
 
+@lru_cache(maxsize=128)
 def to_html(text: str) -> SafeString:
     """Return Markdown as HTML with only harmless tags left: no images, styles, scripts or raw attributes."""
     made = markdown.markdown(text, extensions=["extra", "sane_lists", "nl2br"], output_format="html")

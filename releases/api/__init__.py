@@ -16,6 +16,7 @@ from releases.api.me import Me
 from releases.api.notices import Notices
 from releases.api.phases import PhaseRuns
 from releases.api.releases import Releases
+from releases.api.saved_views import SavedViews
 
 
 def routes(router: Router) -> None:
@@ -33,6 +34,7 @@ def routes(router: Router) -> None:
     router.register("activity-runs", ActivityRuns, basename="activity-run")
     router.register("notices", Notices, basename="notice")
     router.register("events", Events, basename="event")
+    router.register("saved-views", SavedViews, basename="saved-view")
     router.single("conflicts", Conflicts)
     router.single("free-slot", FreeSlot)
     router.single("me", Me)

@@ -84,6 +84,7 @@ class Release(models.Model):
             models.Index(fields=["group", "planned_start_at"], name="release_of_group"),
             models.Index(fields=["planned_start_at", "planned_end_at"], name="release_planned"),
             models.Index(fields=["state", "-id"], name="release_by_state"),
+            models.Index(models.F("finished_at").desc(nulls_last=True), models.F("id").desc(), name="release_finished"),
         ]
 
     def __str__(self) -> str:

@@ -115,6 +115,11 @@ class ActivityRun(models.Model):
             models.Index(fields=["held_until"], name="activity_run_held", condition=Q(held_until__isnull=False)),
             models.Index(fields=["tell_at"], name="activity_run_tell", condition=Q(tell_at__isnull=False)),
             models.Index(fields=["parent"], name="activity_run_item", condition=Q(parent__isnull=False)),
+            models.Index(
+                fields=["release"],
+                name="activity_run_matters",
+                condition=Q(state__in=["waiting", "on_hold", "failed"]),
+            ),
         ]
 
     def __str__(self) -> str:

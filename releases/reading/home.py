@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import groupby
 
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models import Case, F, IntegerField, QuerySet, Value, When
 from django.utils import timezone
 
 from config.trail import Actor
@@ -63,7 +63,7 @@ def home_of(actor: Actor, *, now: datetime) -> Home:
     running = list(_by_urgency(visible)[: MOST_UNDER_WAY + 1])
     planned = visible.filter(state="scheduled", planned_start_at__lt=now + AHEAD).order_by("planned_start_at", "pk")
     coming = list(planned[: MOST_COMING + 1])
-    finished = visible.filter(finished_at__gte=now - BACK).order_by("-finished_at", "-pk")
+    finished = visible.filter(finished_at__gte=now - BACK).order_by(F("finished_at").desc(nulls_last=True), "-pk")
     return Home(
         under_way=running[:MOST_UNDER_WAY],
         days=_days(actor, coming[:MOST_COMING], now),

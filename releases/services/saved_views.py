@@ -32,7 +32,7 @@ def save_view(actor: User, *, name: str, query: str, now: datetime) -> SavedView
     Conflict (`too_many`) when the actor has MOST views.
     """
     User.objects.select_for_update(no_key=True).get(pk=actor.pk)
-    name, kept = _clean(name), Search.of(QueryDict(query[:4000]).dict()).query()
+    name, kept = _clean(name), Search.of(QueryDict(query[:4000].lstrip("?")).dict()).query()
     if len(kept) > MOST_QUERY:
         raise InvalidInput([Fault("query", "This search is too long to be kept.", "Leave out some of its filters.")])
     view = views_of(actor).filter(name=name).first()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -14,21 +15,30 @@ from releases.reading.home import home_of
 from releases.views.freezes import banner_of
 from releases.views.planning import startable_processes
 
+#: How many things that wait are shown unless `all` of them are asked for.
+SHOWN = 20
+
 
 @page
 @require_safe
 def show(request: HttpRequest) -> HttpResponse:
-    """Show this person's home, or only the part that refreshes itself when that is asked for."""
+    """Show this person's home, or only the part that refreshes itself when that is asked for.
+
+    Of what waits, the most urgent are shown; with `all` in the address everything, up to what an inbox holds.
+    """
     now = timezone.now()
     waiting, home = inbox.waiting_for(person(request)), home_of(request.user, now=now)
     progress = progress_of(release.pk for release in home.under_way)
     is_quiet = not (waiting or home.under_way or home.days or home.finished)
+    shown = waiting if "all" in request.GET else waiting[:SHOWN]
     context = {
-        "inbox": waiting,
+        "inbox": shown,
         "waiting_count": len(waiting),
+        "hidden_count": len(waiting) - len(shown),
+        "here": f"{reverse('releases:home')}{'?all=1' if 'all' in request.GET else ''}",
         "is_full": len(waiting) >= inbox.MOST,
-        "may_approve": sum(entry.is_plain_sign_off for entry in waiting),
-        "may_retry": sum("decision" in entry.asks for entry in waiting),
+        "may_approve": sum(entry.is_plain_sign_off for entry in shown),
+        "may_retry": sum("decision" in entry.asks for entry in shown),
         "home": home,
         "under_way": [(release, progress[release.pk]) for release in home.under_way],
         "today": timezone.localtime(now).date(),

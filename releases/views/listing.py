@@ -25,7 +25,13 @@ from releases.views.freezes import banner_of
 from releases.views.planning import startable_processes
 
 PAGE = 30
+#: How many of what is under way and of what is planned stand before the list.
+HEAD = 15
 _PLANNED = "scheduled"
+_HEADS = (
+    ("Under way", UNDER_WAY, ("-started_at", "-pk")),
+    ("Planned", (_PLANNED,), ("planned_start_at", "pk")),
+)
 
 
 @dataclass(slots=True)
@@ -53,7 +59,7 @@ def show_list(request: HttpRequest) -> HttpResponse:
     """Show the releases this person may see that the address asks for, PAGE at a time (`after` or `before` a place).
 
     Without a filter and an order, what is under way comes first and what is planned is folded away, the soonest first,
-    so that neither is buried by the other; at most PAGE of each. Then follows the rest, the newest first.
+    so that neither is buried by the other; at most HEAD of each. Then follows the rest, the newest first.
     """
     search, visible = Search.of(request.GET.dict()), policy.visible_releases(request.user)
     wanted = found_by(request.user, search, visible)
@@ -100,11 +106,11 @@ def _here(search: Search, after: str = "", before: str = "") -> str:
 
 def _heads(visible: QuerySet[Release]) -> list[tuple[str, list[Release], int]]:
     """Return the parts before the list, with how many releases each has: under way, planned."""
-    live = list(_with_columns(visible.filter(state__in=UNDER_WAY)).order_by("-started_at", "-pk")[:PAGE])
-    waiting = visible.filter(state=_PLANNED)
-    planned = list(_with_columns(waiting).order_by("planned_start_at", "pk")[: PAGE + 1])
-    total = waiting.count() if len(planned) > PAGE else len(planned)
-    parts = [("Under way", live, len(live)), ("Planned", planned[:PAGE], total)]
+    parts = []
+    for name, states, order in _HEADS:
+        wanted = visible.filter(state__in=states)
+        found = list(_with_columns(wanted).order_by(*order)[: HEAD + 1])
+        parts.append((name, found[:HEAD], wanted.count() if len(found) > HEAD else len(found)))
     return [part for part in parts if part[1]]
 
 

@@ -11,16 +11,17 @@ from typing import Any
 from tests.benchmarks import due, stack
 from tests.benchmarks.marks import Marks, gaps, median, rate
 
+ALL = ["chain", "throughput", "due", "size", "history", "conflicts", "crowded", "live"]
+
 
 def main() -> None:
     """Run the chosen workloads and print a line for each number."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "what", nargs="*", default=["chain", "throughput", "due", "size", "history", "conflicts", "live"]
-    )
+    parser.add_argument("what", nargs="*", default=ALL)
     parser.add_argument("--releases", type=int, default=100, help="how many releases run at once")
     parser.add_argument("--waiting", type=int, default=10_000, help="how many scheduled releases become due at once")
     parser.add_argument("--past", type=int, default=1_000_000, help="how many finished activities history adds")
+    parser.add_argument("--crowd", type=int, default=10_000, help="how many releases a crowded database has")
     parser.add_argument("--pages", type=int, default=500, help="how many open pages hear of a running release")
     chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="pilothouse-bench-"))
@@ -46,6 +47,8 @@ def main() -> None:
                 conflicts()
             if "live" in chosen.what:
                 live(chosen.pages, folder)
+            if "crowded" in chosen.what:
+                crowded(chosen.crowd)
     finally:
         hold.release()
 
@@ -118,6 +121,13 @@ def live(pages: int, folder: Path) -> None:
 
     for line in listening.measure(stack.publish(shapes.forty()), pages, folder / "web.log"):
         print(line)
+
+
+def crowded(releases: int) -> None:
+    """How long pages take, and how many queries, among many releases and people with rights on some."""
+    from tests.benchmarks import crowded as opening  # noqa: PLC0415
+
+    opening.measure(releases)
 
 
 def size(marks: Marks) -> None:

@@ -14,6 +14,7 @@ from config.models import Event
 from processes.models import Process
 from releases.models import Release, SavedView
 from releases.services import saved_views
+from tests.edges.calls import Caller
 from tests.edges.pages import KINDS, Reader, plan, publish, start
 from tests.fakes import ScriptedRunner
 
@@ -127,3 +128,14 @@ def test_nothing_can_be_chosen_where_nothing_may_be_done(process: Process, owner
     reader.open("/releases/?sort=name")
     assert "Seen" in reader.text
     assert 'id="bulk"' not in reader.source
+
+
+def test_views_are_kept_through_the_api_too(manager: User, stranger: User) -> None:
+    caller = Caller(manager)
+    view = caller.post("saved-views/", {"name": "Late", "query": "?sort=name&state=missed"})
+    assert (view.status, view["query"]) == (201, "state=missed&sort=name")
+    address = f"saved-views/{view['id']}/"
+    assert caller.patch(address, {"name": "Too late"})["name"] == "Too late"
+    assert [one["name"] for one in caller.get("saved-views/")["results"]] == ["Too late"]
+    assert Caller(stranger).delete(address).status == 404
+    assert caller.delete(address).status == 204

@@ -157,6 +157,18 @@ def test_several_failures_are_tried_again_at_once(engine: ScriptedRunner, manage
     assert reader.status == 404
 
 
+def test_of_very_much_that_waits_the_most_urgent_is_shown_first(
+    engine: ScriptedRunner, manager: User, owner: User
+) -> None:
+    process = publish(ASKS)
+    for _ in range(5):
+        start(process, manager)
+    reader = home(owner)
+    assert ("Waits for you 25" in reader.text, "5 more" in reader.text) == (True, True)
+    assert reader.source.count('id="waits-') == 20
+    assert ("5 more" in reader.open("/?all=1"), reader.source.count('id="waits-')) == (False, 25)
+
+
 def test_nobody_acts_at_once_on_what_they_may_not_see_or_decide(
     release: Release, manager: User, stranger: User
 ) -> None:

@@ -12,6 +12,7 @@ from processes.models import InputSet, Process, Resource
 from releases.models import ActivityRun, BreakGlass, Evidence, FreezeException, HolidayCalendar, ReleaseGroup, TaskRun
 from releases.services.feeds import create_feed
 from releases.services.freezing import stop_the_line
+from releases.services.saved_views import save_view
 from tests.builders import MONDAY, scripted_connection, start
 
 PROCESS = """
@@ -53,6 +54,7 @@ def make_things(of: User) -> dict[str, str]:
         "release-groups": ReleaseGroup.objects.create(slug="train", name="Train", process=process).slug,
         "holiday-calendars": HolidayCalendar.objects.create(slug="plant", name="Plant", imported_at=MONDAY).slug,
         "calendar-feeds": str(create_feed(of, kind="mine", now=timezone.now())[0].pk),
+        "saved-views": str(save_view(of, name="Mine", query="state=draft", now=timezone.now()).pk),
         "freezes": freeze.slug,
         "freeze-exceptions": str(exception.pk),
         "break-glass": str(debt.pk),
