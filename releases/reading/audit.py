@@ -84,7 +84,9 @@ def visible_events(actor: Actor) -> QuerySet[Event]:
         return Event.objects.all()
     releases = policy.visible_releases(actor).order_by()
     named = list(releases.values_list("pk", flat=True)[: MOST_NAMED + 1])
-    return Event.objects.filter(release_id__in=named if len(named) <= MOST_NAMED else releases.values("pk"))
+    if len(named) > MOST_NAMED:
+        return Event.objects.filter(release_id__in=releases.values("pk"))
+    return Event.objects.filter(release_id__in=named)
 
 
 def search(events: QuerySet[Event], wanted: Wanted) -> QuerySet[Event]:

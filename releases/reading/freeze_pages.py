@@ -38,7 +38,7 @@ class FreezeRow:
     @property
     def holds(self) -> bool:
         """Whether it also holds releases that run."""
-        return self.freeze.body.get("in_flight") == "hold"
+        return bool(self.freeze.body.get("in_flight") == "hold")
 
 
 @dataclass(slots=True)

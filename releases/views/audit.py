@@ -83,7 +83,17 @@ def read(request: HttpRequest) -> Wanted:
         faults.append(Fault("until", "The end is not after the beginning.", "Choose a later one."))
     if faults:
         raise InvalidInput(faults)
-    return Wanted(**{name: given[name] for name in _TEXTS}, **numbers, **moments)
+    return Wanted(
+        actor=given["actor"],
+        verb=given["verb"],
+        subject=given["subject"],
+        words=given["words"],
+        request=given["request"],
+        subject_id=numbers["subject_id"],
+        release=numbers["release"],
+        since=since,
+        until=until,
+    )
 
 
 def _render(request: HttpRequest, events: list[Event], faults: Any, *, status: int = 200, **more: Any) -> HttpResponse:

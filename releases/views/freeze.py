@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -164,7 +165,7 @@ def _decide(request: HttpRequest, exception: FreezeException, verb: str) -> str:
     if verb not in exception_may(request.user, exception) and exception.state == FreezeException.State.PENDING:
         raise NotPermitted("This is for somebody else to decide.")
     reason, actor, now = request.POST.get("reason", ""), person(request), timezone.now()
-    verbs = {
+    verbs: dict[str, Callable[..., Any]] = {
         "grant": exempting.grant_exception,
         "refuse": exempting.refuse_exception,
         "withdraw": exempting.withdraw_exception,

@@ -139,7 +139,7 @@ def test_who_sees_a_release_sees_the_freeze_but_not_the_rest_of_its_scope(
     save_group(None, other, now=timezone.now())
     now = timezone.now()
     freeze("audit", now - timedelta(days=1), now + timedelta(days=3), scope={"groups": ["train", "secret"]})
-    owner.releaseuserpermission_set.create(  # type: ignore[attr-defined]
+    owner.releaseuserpermission_set.create(
         permission=Permission.objects.get(codename="view_release"), content_object=release
     )
     reader = Reader(owner)
