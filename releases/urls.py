@@ -12,6 +12,7 @@ from releases.views import (
     audit,
     bulk,
     cadence,
+    carried,
     files,
     freeze,
     freezes,
@@ -46,6 +47,7 @@ releases = (
         path("releases/<int:pk>/move/", moving.move, name="move"),
         path("releases/<int:pk>/values/", release.values, name="values"),
         path("releases/<int:pk>/outputs/", release.outputs, name="outputs"),
+        path("releases/<int:pk>/changes/", carried.changes, name="changes"),
         path("releases/<int:pk>/events/", release.events, name="events"),
         path("releases/<int:pk>/timeline/", watching.timeline, name="timeline"),
         path("releases/<int:pk>/wall/", watching.wall, name="wall"),
@@ -92,6 +94,15 @@ notice_pages = (
     "notices",
 )
 
+where_pages = (
+    [
+        path("environments/", carried.where, name="list"),
+        path("environments/history/", carried.history, name="history"),
+        path("environments/search/", carried.search, name="search"),
+    ],
+    "where",
+)
+
 audit_pages = (
     [
         path("audit/", audit.show, name="search"),
@@ -109,5 +120,6 @@ urlpatterns = [
     path("", include(group_pages)),
     path("", include(freeze_pages)),
     path("", include(notice_pages)),
+    path("", include(where_pages)),
     path("", include(audit_pages)),
 ]

@@ -32,6 +32,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Attempts", "releases.attempt", "replay"),
         ("Sign-offs", "releases.signoff", "approval"),
         ("Artifacts", "releases.artifact", "package_2"),
+        ("Commits and tickets", "releases.change", "commit"),
     ),
     "People": (
         ("People", "auth.user", "person"),

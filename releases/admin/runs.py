@@ -17,7 +17,7 @@ from config.admin.trail import shown_json
 from config.models import Event
 from releases import policy
 from releases.admin.releases import sees_releases
-from releases.models import ActivityRun, Artifact, Attempt, PhaseRun, Release, SignOff
+from releases.models import ActivityRun, Artifact, Attempt, Change, PhaseRun, Release, SignOff
 from releases.reading import logs
 
 MOST_LOG = 50_000
@@ -184,4 +184,17 @@ class ArtifactAdmin(RunAdmin):
     search_fields = ("name", "version", "reference", "digest", "commit", "environment")
     fields = (
         "release", "activity_run", "name", "version", "environment", "reference", "digest", "commit", "link", "at",
+    )  # fmt: skip
+
+
+@admin.register(Change)
+class ChangeAdmin(RunAdmin):
+    """Commits and tickets that releases carry."""
+
+    list_display = ("reference", "kind", "repository", "title", "release", "at")
+    list_select_related = ("release",)
+    list_filter = ("kind",)
+    search_fields = ("reference", "repository", "title", "author")
+    fields = (
+        "release", "activity_run", "kind", "repository", "reference", "title", "author", "link", "at", "added_by_name",
     )  # fmt: skip

@@ -37,8 +37,8 @@ class ChangeIn(Input):
 class ChangesIn(Input):
     """Commits, tickets or both."""
 
-    commits = ChangeIn(many=True, required=False, max_length=MOST)
-    tickets = ChangeIn(many=True, required=False, max_length=MOST)
+    commits = serializers.ListField(child=ChangeIn(), required=False, max_length=MOST)
+    tickets = serializers.ListField(child=ChangeIn(), required=False, max_length=MOST)
 
 
 class ChangeOut(serializers.ModelSerializer[Change]):

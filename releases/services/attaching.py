@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -63,7 +63,7 @@ def attach_artifact(
     return artifact, True
 
 
-def _artifact_faults(given: Mapping[str, str]) -> Sequence[Fault]:
+def _artifact_faults(given: Mapping[str, str]) -> list[Fault]:
     faults = [fault for name, most in COLUMNS.items() for fault in text_faults(name, given[name], most=most)]
     if not given["name"]:
         faults.append(Fault("name", "An artifact needs a name."))
