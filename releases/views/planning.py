@@ -1,28 +1,32 @@
-"""Creating a release ad hoc."""
+"""Creating a release ad hoc, in three steps: choose a process, say what, look at every value and what stops it.
+
+Nothing is kept between the steps: every form carries what was typed in the others along, so that nothing is lost on the
+way back either. What the last step shows is the release as it would be, made and taken back in one transaction.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
-from django.db.models import Exists, OuterRef, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from config.errors import Conflict, Fault, InvalidInput, NotPermitted
-from config.pages import once, page, person, zone_named
+from config.errors import Conflict, Fault, InvalidInput, NotPermitted, PilothouseError
+from config.pages import once, page, zone_named
 from config.permissions import allowed, visible
 from config.trail import Actor
-from processes.models import InputSet, Process, ProcessRevision
+from processes.models import Process, ProcessRevision
 from releases import forms
-from releases.services import planning
+from releases.views import wizard
+from releases.views.wizard import Plan
 
-_OWN_BOXES = ("name", "input_set", "planned_start_at", "planned_end_at")
+#: How many processes are listed; those who have more search.
+PROCESSES = 50
+_EXPECTED = (InvalidInput, NotPermitted, Conflict)
 
 
 def startable_processes(actor: Actor) -> QuerySet[Process]:
@@ -36,58 +40,75 @@ def startable_processes(actor: Actor) -> QuerySet[Process]:
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: HttpRequest) -> HttpResponse:
-    """Choose a process (`process` in the address), then fill in the new release; on success go on to its start.
+    """Choose a process (`process` in the address), then fill in the new release; on success go on to it.
 
-    `start` and `end` in the address are a suggestion of when, in its `zone` if they name no offset.
+    `start` and `end` in the address are a suggestion of when, in its `zone` if they name no offset. POST `to` goes to
+    another step; `do` creates the release, and with `start` or `schedule` goes on from there.
     """
-    processes = startable_processes(request.user)
-    slug = request.GET.get("process", "")
-    if not slug:
-        return render(request, "releases/choose_process.html", {"processes": processes, "when": _when(request)})
-    process = processes.filter(slug=slug).first()
+    slug = request.GET.get("process", "").replace("\0", "")
+    if not slug or request.POST.get("to") == "process":
+        return _choose(request)
+    process = startable_processes(request.user).filter(slug=slug).first()
     if process is None:
         raise Http404("There is no such process, or you may not start releases of it.")
-    revision = process.revisions.first()
-    declarations: Mapping[str, Any] = (revision.document if revision else {}).get("inputs") or {}
     if request.method != "POST":
-        return _show_create(request, process, revision, declarations)
+        typed, faults = _suggested(request)
+        return wizard.show_what(request, wizard.read(process, typed), faults)
+    plan = wizard.read(process, {name: str(value) for name, value in request.POST.items()})
+    step = request.POST.get("to", "")
+    if step == "what":
+        return wizard.show_what(request, plan)
+    if step == "values":
+        return _look(request, plan)
+    if plan.faults:
+        return _mend(request, plan, plan.faults)
     try:
-        return redirect(once(request, lambda: _create(request, process, declarations)))
-    except InvalidInput as error:
-        return _show_create(request, process, revision, declarations, error.faults, status=400)
-    except (NotPermitted, Conflict) as error:
-        return _show_create(request, process, revision, declarations, [Fault("", error.message)], status=error.status)
+        return redirect(once(request, lambda: wizard.carry_out(request, plan, request.POST.get("do", ""))))
+    except _EXPECTED as error:
+        return _mend(request, plan, wizard.faults_of(error), error.status)
 
 
-def _show_create(
-    request: HttpRequest,
-    process: Process,
-    revision: ProcessRevision | None,
-    declarations: Mapping[str, Any],
-    faults: Sequence[Fault] = (),
-    *,
-    status: int = 200,
-) -> HttpResponse:
-    data = request.POST.dict() if request.method == "POST" else None
-    defaults = {name: declaration.get("default") for name, declaration in declarations.items()}
-    boxes = forms.fields(declarations, "inputs.", data=data, now=defaults)
-    typed, unread = (data, []) if data is not None else _suggested(request)
-    faults = [*faults, *unread]
+def _look(request: HttpRequest, plan: Plan) -> HttpResponse:
+    """Answer with the values, unless something is wrong with what comes before them."""
+    if any(wizard.is_what(fault.path) for fault in plan.faults):
+        return wizard.show_what(request, plan, plan.faults, status=400)
+    try:
+        return wizard.show_values(request, plan, plan.faults)
+    except _EXPECTED as error:
+        return wizard.show_what(request, plan, wizard.faults_of(error), status=error.status)
+
+
+def _mend(request: HttpRequest, plan: Plan, faults: Sequence[Fault], status: int = 400) -> HttpResponse:
+    """Answer with the step that the faults are about, the first one if they are about both."""
+    if not any(wizard.is_what(fault.path) for fault in faults):
+        try:
+            return wizard.show_values(request, plan, faults, status=status)
+        except PilothouseError as error:
+            faults = [*faults, *wizard.faults_of(error)]
+    return wizard.show_what(request, plan, faults, status=status)
+
+
+def _choose(request: HttpRequest) -> HttpResponse:
+    q = request.GET.get("q", "").replace("\0", "").strip()[:100]
+    processes = startable_processes(request.user)
+    if q:
+        processes = processes.filter(Q(name__icontains=q) | Q(slug__icontains=q) | Q(description__icontains=q))
+    listed = list(processes.order_by("name", "pk")[: PROCESSES + 1])
     context = {
-        "process": process,
-        "revision": revision,
-        "input_sets": process.input_sets.all(),
-        "fields": boxes,
-        "faults": forms.place_faults(boxes, [fault for fault in faults if fault.path not in _OWN_BOXES]),
-        "wrong": {fault.path: fault for fault in faults},
-        "typed": typed,
+        "processes": listed[:PROCESSES],
+        "has_more": len(listed) > PROCESSES,
+        "q": q,
+        "is_searched": bool(q) or len(listed) > 8,
+        "when": urlencode(_when(request)),
+        "handed_on": _when(request).items(),
+        "kept": wizard.kept_of(request.POST, ()),
     }
-    return render(request, "releases/create.html", context, status=status)
+    return render(request, "releases/choose_process.html", context)
 
 
-def _when(request: HttpRequest) -> str:
+def _when(request: HttpRequest) -> dict[str, str]:
     """Return the part of the address that suggests when, to be handed on."""
-    return urlencode({name: request.GET[name][:60] for name in ("start", "end", "zone") if name in request.GET})
+    return {name: request.GET[name][:60] for name in ("start", "end", "zone") if name in request.GET}
 
 
 def _suggested(request: HttpRequest) -> tuple[dict[str, str], list[Fault]]:
@@ -102,42 +123,3 @@ def _suggested(request: HttpRequest) -> tuple[dict[str, str], list[Fault]]:
         except (ValueError, OverflowError):
             faults.append(Fault(box, f"'{text[:40]}' is not a date and time.", "Write it like 2026-03-02T09:00."))
     return typed, faults
-
-
-def _create(request: HttpRequest, process: Process, declarations: Mapping[str, Any]) -> str:
-    data = request.POST
-    answers = forms.read(declarations, data, "inputs.")
-    faults = list(answers.faults)
-    if not data.get("name", "").strip():
-        faults.append(Fault("name", "A release needs a name."))
-    start_at, end_at = (_moment(name, data, faults) for name in ("planned_start_at", "planned_end_at"))
-    chosen = data.get("input_set", "")
-    input_set = InputSet.objects.filter(process=process, slug=chosen).first() if chosen else None
-    if chosen and input_set is None:
-        faults.append(Fault("input_set", "There is no such input set for this process."))
-    if faults:
-        raise InvalidInput(faults)
-    release = planning.create_release(
-        person(request),
-        process=process,
-        name=data["name"][:200],
-        version=data.get("version", "")[:100],
-        description=data.get("description", ""),
-        input_set=input_set,
-        given={"inputs": answers.values} if answers.values else {},
-        now=timezone.now(),
-        planned_start_at=start_at,
-        planned_end_at=end_at,
-    )
-    return reverse("releases:start" if "start" in data else "releases:show", args=[release.pk])
-
-
-def _moment(name: str, data: QueryDict, faults: list[Fault]) -> datetime | None:
-    text = data.get(name, "")
-    if not text.strip():
-        return None
-    try:
-        return forms.moment_of(text)
-    except ValueError:
-        faults.append(Fault(name, f"'{text[:40]}' is not a date and time.", "Write it like 2026-03-02T09:00."))
-        return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -79,7 +79,7 @@ def start(request: HttpRequest, pk: int) -> HttpResponse:
     preview = starting.preview_start(release, {}, now=timezone.now())
     if request.method != "POST":
         return _show(request, release, preview)
-    given, unread = _read_levels(preview.expanded, request.POST)
+    given, unread = read_levels(preview.expanded, request.POST)
     preview = starting.preview_start(release, given, now=timezone.now())
     verb = next((verb for verb in ("start", "break_glass") if verb in request.POST), "")
     if unread or preview.resolved.faults or not verb:
@@ -128,10 +128,10 @@ def _show(
 ) -> HttpResponse:
     """Answer with the values and every fault: of texts that could not be read, and of what would stop the start."""
     is_checked = request.method == "POST" if is_checked is None else is_checked
-    levels = _levels(preview, request.POST if is_checked else None)
+    levels = levels_of(preview, request.POST if is_checked else None)
     paths = {fault.path for fault in unread}
     faults = [*unread, *(fault for fault in preview.resolved.faults if fault.path not in paths)]
-    way = _in_the_way(request, release, preview)
+    way = in_the_way(request, release, preview)
     if trouble is not None and trouble.verb not in way.get("asks", ()):
         trouble.verb = ""
     context = {
@@ -149,7 +149,7 @@ def _show(
     return render(request, "releases/start.html", context, status=status)
 
 
-def _in_the_way(request: HttpRequest, release: Release, preview: starting.Preview) -> dict[str, Any]:
+def in_the_way(request: HttpRequest, release: Release, preview: starting.Preview) -> dict[str, Any]:
     """Return what stops the start beside its values, and what would disturb the release later."""
     if not preview.expanded["nodes"]:
         return {}
@@ -219,7 +219,7 @@ def _prefix(path: str) -> str:
     return f"{path}." if path else "inputs."
 
 
-def _read_levels(expanded: Mapping[str, Any], data: QueryDict) -> tuple[dict[str, Any], list[Fault]]:
+def read_levels(expanded: Mapping[str, Any], data: Mapping[str, str]) -> tuple[dict[str, Any], list[Fault]]:
     """Return what was typed, in the shape of an input set, and the faults of what could not be read."""
     given: dict[str, Any] = {}
     faults: list[Fault] = []
@@ -238,7 +238,8 @@ def _read_levels(expanded: Mapping[str, Any], data: QueryDict) -> tuple[dict[str
     return given, faults
 
 
-def _levels(preview: starting.Preview, data: QueryDict | None) -> list[Level]:
+def levels_of(preview: starting.Preview, data: Mapping[str, str] | None) -> list[Level]:
+    """Return the levels with their values and sources, filled with what was typed (`data`)."""
     shown = {(line["path"], line["name"]): line for line in preview.resolved.shown}
     phases = {node["path"]: node["name"] for node in preview.expanded["nodes"] if node["kind"] == "phase"}
     levels = []
