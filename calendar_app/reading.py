@@ -56,7 +56,10 @@ def groups_for(actor: Actor) -> list[Band]:
     """Return the groups that `actor` may know, by name."""
     columns = ("pk", "slug", "name", "process_id", "process__slug", "body__cadence")
     rows = visible_groups(actor).order_by("name", "pk").values_list(*columns)
-    return [Band(*row[:-1], row[-1] if isinstance(row[-1], Mapping) else {}) for row in rows]
+    return [
+        Band(pk, slug, name, process_id, process, cadence if isinstance(cadence, Mapping) else {})
+        for pk, slug, name, process_id, process, cadence in rows
+    ]
 
 
 def releases_between(actor: Actor, wanted: Wanted, since: datetime, until: datetime, *, now: datetime) -> QuerySet[Any]:

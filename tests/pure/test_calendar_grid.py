@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -161,7 +162,7 @@ def test_no_two_bars_and_no_two_blocks_ever_cover_each_other(spans: list[tuple[i
     shown = [sum(number == column for _, number in cells) for column in range(7)]
     assert [one + more for one, more in zip(shown, row.hidden, strict=True)] == touching
     column = grid.column(items, MONDAY, most)
-    areas = [*column.blocks, *column.rests]
+    areas: list[Any] = [*column.blocks, *column.rests]
     assert sum(rest.count for rest in column.rests) + len(column.blocks) == touching[0]
     for one in areas:
         assert 0 <= one.at < one.at + one.length <= 96

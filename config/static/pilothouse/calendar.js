@@ -237,6 +237,12 @@
     return midnight + Math.round((((event.clientY - box.top) / box.height) * 1440) / STEP) * STEP * MINUTE;
   }
   let drag = null;
+  function follow(event) {
+    const to = lifted && pointed(event, drag.tile);
+    if (to === null || drag.from === null) return;
+    if (drag.resizes) stretch(to - drag.from);
+    else shift(to - drag.from);
+  }
   document.addEventListener("pointerover", (event) => {
     const tile = event.target.closest?.(".tile.can-move.to");
     if (!tile || tile.querySelector(".grip")) return;
@@ -256,17 +262,15 @@
       lift(drag.tile);
       lifted.pointer = drag.begun = true;
     }
-    const to = pointed(event, drag.tile);
-    if (to === null || drag.from === null) return;
-    if (drag.resizes) stretch(to - drag.from);
-    else shift(to - drag.from);
+    follow(event);
     const tip = document.querySelector(".cal-tip");
     tip?.style.setProperty("left", `${event.clientX + 14}px`);
     tip?.style.setProperty("top", `${event.clientY + 14}px`);
     tip?.style.setProperty("bottom", "auto");
   });
-  document.addEventListener("pointerup", () => {
+  document.addEventListener("pointerup", (event) => {
     if (drag?.begun) {
+      follow(event);
       const moved = lifted && (lifted.start - lifted.from.start || (lifted.end || 0) - (lifted.from.end || 0));
       if (moved) foresee();
       else drop();
