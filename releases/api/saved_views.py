@@ -77,8 +77,8 @@ class SavedViews(View):
     @describe("Rename one of your saved views.", takes=RenameIn, gives=SavedViewOut)
     def partial_update(self, request: Request, pk: str) -> Response:
         """Answer with the view as it is now."""
-        said, user = given(RenameIn, request), cast("User", request.user)
-        view = saved_views.rename_view(user, self.one(pk=pk), name=said["name"], now=timezone.now())
+        view, user = self.one(pk=pk), cast("User", request.user)
+        view = saved_views.rename_view(user, view, name=given(RenameIn, request)["name"], now=timezone.now())
         return Response(SavedViewOut(view).data)
 
     @describe("Delete one of your saved views.", gives=None, status=204)

@@ -80,7 +80,7 @@ def _addresses(user: Any) -> list[str]:
 
 
 def _timed(user: Any, address: str) -> tuple[int, int, list[float], float]:
-    """Return the status, the queries, the milliseconds of each of TIMES requests and of the processor for one."""
+    """Return the status, the number of queries, the milliseconds of each request, and those of the processor."""
     from django.db import connection  # noqa: PLC0415
     from django.test import Client  # noqa: PLC0415
 
