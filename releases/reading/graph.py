@@ -11,8 +11,8 @@ from releases.reading.forecasts import tree_for
 from releases.reading.tree import ActivityView, PhaseView
 from releases.tree import Node, Tree
 
-#: A larger release opens its phases only into those of subprocesses; its activities are in the list below.
-MOST_NODES = 200
+#: A release of more activities opens its phases only into those of subprocesses; the others are in the list below.
+MOST_NODES = 100
 
 
 @dataclass(slots=True)
@@ -67,7 +67,11 @@ def planned_graph(release: Release) -> Graph:
     tree = tree_for(release)
     if tree is None:
         return Graph([])
-    return Graph(_planned(tree, tree.nodes[0].children, with_activities=len(tree.nodes) <= MOST_NODES))
+    return Graph(_planned(tree, tree.nodes[0].children, with_activities=_leaves(tree) <= MOST_NODES))
+
+
+def _leaves(tree: Tree) -> int:
+    return sum(1 for node in tree.nodes if not node.is_container)
 
 
 def _every(phases: Iterable[PhaseView]) -> Iterable[ActivityView]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from releases.forecast import Span
 from releases.models import Release
-from releases.reading.forecasts import ReleaseForecast, Step, planned_spans, release_forecast
+from releases.reading.forecasts import ReleaseForecast, Step, planned_spans
 from releases.reading.timescale import Bar, Scale, Tick
 
 #: With more activities than this only what has begun and is not over is opened at first.
@@ -45,24 +45,26 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The lines of a release, one for each of its phases with those inside it, on one scale.
+    """The lines of a release, one for each of its phases with those inside it, all on one scale.
 
     `now_x` is None where now is not on it, `window` the release's planned window.
     """
 
-    forecast: ReleaseForecast
+    begins_at: datetime | None
     lines: list[Line]
     ticks: list[Tick]
     now_x: float | None
     window: Bar | None
 
 
-def release_timeline(release: Release, *, now: datetime, zone: tzinfo) -> Timeline:
-    """Return the timeline of a release, with ticks of a zone's clock. Empty before it has a plan or has started."""
-    found = release_forecast(release, now=now)
+def release_timeline(release: Release, found: ReleaseForecast, *, now: datetime, zone: tzinfo) -> Timeline:
+    """Return the timeline of a release of which `found` is the forecast, with ticks of a zone's clock.
+
+    Empty before it has a plan or has started.
+    """
     planned = planned_spans(release) if release.started_at is not None else {}
     if found.finish_at is None:
-        return Timeline(found, [], [], None, None)
+        return Timeline(None, [], [], None, None)
     scale = _scale(release, found, planned, now)
     lines: list[Line] = []
     above: list[Line] = []
@@ -77,7 +79,7 @@ def release_timeline(release: Release, *, now: datetime, zone: tzinfo) -> Timeli
     start, end = release.planned_start_at, release.planned_end_at
     window = scale.bar(start, end) if start is not None and end is not None else None
     is_on_it = scale.starts_at <= now <= scale.ends_at and release.finished_at is None
-    return Timeline(found, lines, scale.ticks(zone), scale.at(now) if is_on_it else None, window)
+    return Timeline(scale.starts_at, lines, scale.ticks(zone), scale.at(now) if is_on_it else None, window)
 
 
 def _scale(release: Release, found: ReleaseForecast, planned: Mapping[str, Span], now: datetime) -> Scale:
@@ -100,7 +102,7 @@ def _moments(spans: Iterable[Span | Step]) -> Iterable[datetime]:
 
 def _line(step: Step, depth: int, planned: Span | None, scale: Scale, now: datetime) -> Line:
     line = Line(step, depth, planned)
-    if planned is not None:
+    if planned is not None and line.planned_seconds > scale.seconds / 300:
         line.planned_bar = scale.bar(planned.starts_at, planned.ends_at)
     if step.state in _NEVER and step.starts_at == step.ends_at:
         return line

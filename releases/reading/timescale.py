@@ -54,10 +54,11 @@ class Scale:
         return Bar(x, round(max(0.4, self.at(ends_at) - x), 3))
 
     def ticks(self, zone: tzinfo) -> list[Tick]:
-        """Return at most MOST_TICKS round moments of a zone's clock, with the day where a new one begins."""
+        """Return at most MOST_TICKS round moments of a zone's clock, with the day where another one begins."""
         step = next((one for one in _STEPS if self.seconds / one <= MOST_TICKS), _STEPS[-1])
-        found, day = [], ""
-        for moment in _round_moments(self.starts_at.astimezone(zone), step, self.ends_at):
+        start = self.starts_at.astimezone(zone)
+        found, day = [], f"{start:%a} {start.day} {start:%b}"
+        for moment in _round_moments(start, step, self.ends_at):
             text, its_day = _text(moment, step), f"{moment:%a} {moment.day} {moment:%b}"
             found.append(Tick(self.at(moment), text if step >= _DAY or its_day == day else f"{its_day}, {text}"))
             day = its_day

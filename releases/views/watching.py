@@ -27,12 +27,10 @@ MOST_PHASES, MOST_WAITS, MOST_EVENTS = 28, 6, 8
 def timeline(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what was planned, what happened and what is expected, phase by phase."""
     release = find_release(request, pk)
-    shown = reading.release_timeline(release, now=timezone.now(), zone=timezone.get_current_timezone())
-    context = {
-        **head_of(request, release, "timeline"),
-        "timeline": shown,
-        "here": reverse("releases:timeline", args=[pk]),
-    }
+    head, now = head_of(request, release, "timeline"), timezone.now()
+    forecast = head["forecast"] or reading.release_forecast(release, now=now)
+    shown = reading.release_timeline(release, forecast, now=now, zone=timezone.get_current_timezone())
+    context = {**head, "timeline": shown, "here": reverse("releases:timeline", args=[pk])}
     is_refresh = request.headers.get("HX-Target") == "div#live"
     return render(request, "releases/_timeline.html" if is_refresh else "releases/timeline.html", context)
 

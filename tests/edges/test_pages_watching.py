@@ -105,9 +105,10 @@ def test_sixty_phases_are_drawn_small_and_large_ones_without_their_activities(
     reader = Reader(manager)
     reader.open(page_of(start(publish(sixty()), manager)))
     assert "is-dense" in reader.source
-    assert len(nodes_of(reader)) == 180
-    reader.open(page_of(start(publish(sixty(101)), manager)))
-    assert len(nodes_of(reader)) == 101
+    assert len(nodes_of(reader)) == 60
+    reader.open(page_of(start(publish(sixty(12)), manager)))
+    assert "is-dense" not in reader.source
+    assert len(nodes_of(reader)) == 36
 
 
 # The timeline ---------------------------------------------------------------------------------------------------------
