@@ -180,7 +180,9 @@ def show_values(request: HttpRequest, plan: Plan, faults: Sequence[Fault] = (), 
             "is_later": start_at is not None and start_at > timezone.now(),
             "kept": kept_of(plan.typed, [box.key for box in boxes]),
         }
-        return render(request, "releases/create_values.html", context, status=400 if faults else status)
+        return render(
+            request, "releases/create_values.html", context, status=400 if faults and status == 200 else status
+        )
 
 
 @contextmanager
