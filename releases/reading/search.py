@@ -93,7 +93,7 @@ def found_by(actor: Actor, search: Search, releases: QuerySet[Release]) -> Query
     if search.state:
         releases = releases.filter(state__in=_STATES[search.state])
     if search.health:
-        releases = with_health(releases.filter(state__in=UNDER_WAY)).filter(health=search.health)
+        releases = with_health(releases.filter(state__in=UNDER_WAY)).filter(Q(("health", search.health)))
     if search.group:
         releases = releases.filter(group__slug=search.group)
     if search.process:
@@ -120,7 +120,7 @@ def _concerns(actor: Actor, who: str) -> Q:
     part = Participant.objects.filter(release=OuterRef("pk"))
     if who == "me" and isinstance(actor, User):
         own = part.filter(Q(user=actor) | Q(group__in=actor.groups.values("pk")))
-        return Q(created_by=actor) | Q(started_by=actor) | Exists(own)
+        return Q(created_by=actor) | Q(started_by=actor) | Q(Exists(own))
     kind, name = assignees.split(who)
     return Q(Exists(part.filter(**{"user__username" if kind == "user" else "group__name": name})))
 
