@@ -120,9 +120,9 @@ def test_a_release_is_moved_by_keys_once_its_consequences_were_shown(
 def test_a_release_is_dragged_to_another_day_and_hour_and_resized(
     live_server: LiveServer, page: Page, complaints: list[str], hotfix: Release
 ) -> None:
+    page.set_viewport_size({"width": 1280, "height": 1400})
     sign_in(page, live_server, "manager")
     open_view(page, live_server, "week")
-    tile(page, hotfix).scroll_into_view_if_needed()
     there = page.locator('.slots[data-date="2030-06-04"]').bounding_box()
     box = tile(page, hotfix).bounding_box()
     assert box is not None

@@ -263,6 +263,8 @@
       lifted.pointer = drag.begun = true;
     }
     follow(event);
+    if (event.clientY > innerHeight - 40) scrollBy(0, 14);
+    else if (event.clientY < 40) scrollBy(0, -14);
     const tip = document.querySelector(".cal-tip");
     tip?.style.setProperty("left", `${event.clientX + 14}px`);
     tip?.style.setProperty("top", `${event.clientY + 14}px`);
