@@ -67,7 +67,7 @@ def test_home_and_the_list_cost_the_same_for_one_release_and_for_thirty(
         readers[1].open("/releases/")
 
 
-@pytest.mark.parametrize("part", ["", "values/", "outputs/", "events/", "timeline/", "wall/", "runbook/"])
+@pytest.mark.parametrize("part", ["", "values/", "outputs/", "changes/", "events/", "timeline/", "wall/", "runbook/"])
 def test_a_release_costs_the_same_with_one_activity_and_with_fifty(
     part: str, manager: User, owner: User, engine: ScriptedRunner
 ) -> None:
