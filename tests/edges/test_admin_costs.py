@@ -19,6 +19,7 @@ from releases.models import (
     ActivityRun,
     Artifact,
     Attempt,
+    Change,
     Feed,
     HolidayCalendar,
     PhaseRun,
@@ -56,6 +57,7 @@ def make(at: int) -> None:
     Attempt.objects.create(activity_run=run, number=1, started_at=NOW)
     SignOff.objects.create(activity_run=run, attempt=1, user_name="ann", decision="approved", at=NOW)
     Artifact.objects.create(release=release, activity_run=run, name=slug, at=NOW)
+    Change.objects.create(release=release, activity_run=run, kind="ticket", reference=slug, at=NOW)
     person = User.objects.create_user(slug)
     Feed.objects.create(owner=person, name=slug, kind="group", group=group, digest=slug, created_at=NOW)
     calendar = HolidayCalendar.objects.create(slug=slug, name=slug, imported_at=NOW)
@@ -65,7 +67,7 @@ def make(at: int) -> None:
 
 TABLES: tuple[type[models.Model], ...] = (
     Activity, Connection, Secret, Process, ProcessRevision, InputSet, Resource, Release, ReleaseGroup, PhaseRun,
-    ActivityRun, Attempt, SignOff, Artifact, Event, User, Feed, HolidayCalendar,
+    ActivityRun, Attempt, SignOff, Artifact, Change, Event, User, Feed, HolidayCalendar,
 )  # fmt: skip
 
 

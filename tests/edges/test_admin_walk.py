@@ -26,6 +26,7 @@ from releases.models import (
     Artifact,
     Attempt,
     BreakGlass,
+    Change,
     Feed,
     Freeze,
     FreezeException,
@@ -75,6 +76,7 @@ def things(engine: ScriptedRunner, groups: dict[str, Group], admin: User) -> dic
     run = ActivityRun.objects.get(path="a/b")
     SignOff.objects.create(activity_run=run, attempt=1, user=admin, user_name="ann", decision="approved", at=NOW)
     Artifact.objects.create(release=release, name="cart", at=NOW)
+    Change.objects.create(release=release, kind="commit", reference="a1b2c3", at=NOW)
     BreakGlass.objects.create(release=release, reason="Outage", at=NOW, by_name="ann")
     FreezeException.objects.create(
         freeze=stop_the_line(None, scope={"everything": True}, reason="Outage", now=NOW),
@@ -90,8 +92,8 @@ def things(engine: ScriptedRunner, groups: dict[str, Group], admin: User) -> dic
     HolidayCalendar.objects.create(slug="plant", name="Plant", imported_at=NOW)
     tables = (
         Activity, ActivityRevision, Connection, Secret, InputSet, Phase, ProcessRevision, Resource, ActivityRun,
-        Artifact, Attempt, PhaseRun, Release, ReleaseGroup, SignOff, Event, ApiToken, AccessAttempt, User, Group,
-        Feed, HolidayCalendar,
+        Artifact, Attempt, Change, PhaseRun, Release, ReleaseGroup, SignOff, Event, ApiToken, AccessAttempt, User,
+        Group, Feed, HolidayCalendar,
         Freeze, FreezeException, BreakGlass,
     )  # fmt: skip
     rows: dict[type, Any] = {table: table._default_manager.first() for table in tables}
