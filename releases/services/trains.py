@@ -126,7 +126,7 @@ def plan_locked(actor: Actor, group: ReleaseGroup, *, now: datetime, ahead: time
     for pk, moment in pairs.claimed.items():
         Release.objects.filter(pk=pk).update(occurs_at=moment)
     by_moment = {one.occurs_at: one for one in wanted}
-    seen = _seen(actor, releases)
+    seen = _seen(actor, [*releases, *(row.pk for row in fixed)])
     numbers = _numbers(group, [*pairs.moved.values(), *pairs.created], [*pairs.moved, *pairs.removed])
     changes = [_remove(actor, releases[pk], now) for pk in pairs.removed]
     for pk, moment in pairs.moved.items():
