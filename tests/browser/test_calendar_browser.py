@@ -146,7 +146,7 @@ def test_a_release_is_dragged_to_another_day_and_hour_and_resized(
     page.mouse.move(box["x"] + 20, box["y"] + box["height"] - 3 + 44, steps=4)
     page.mouse.up()
     dialog.get_by_role("button", name="Move", exact=True).click()
-    expect(tile(page, hotfix)).to_have_class(NEW)
+    expect(tile(page, hotfix)).to_have_attribute("data-end", "2030-06-04T15:00")
     assert times(hotfix) == (moved, moved + timedelta(hours=3))
 
 
