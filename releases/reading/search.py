@@ -93,7 +93,7 @@ def found_by(actor: Actor, search: Search, releases: QuerySet[Release]) -> Query
     if search.state:
         releases = releases.filter(state__in=_STATES[search.state])
     if search.health:
-        releases = with_health(releases.filter(state__in=UNDER_WAY)).filter(Q(("health", search.health)))
+        releases = with_health(releases.filter(state__in=UNDER_WAY)).filter(Q(health=search.health))
     if search.group:
         releases = releases.filter(group__slug=search.group)
     if search.process:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -106,11 +106,12 @@ def _here(search: Search, after: str = "", before: str = "") -> str:
 
 def _heads(visible: QuerySet[Release]) -> list[tuple[str, list[Release], int]]:
     """Return the parts before the list, with how many releases each has: under way, planned."""
+    known = visible.filter(state__in=[state for _, states, _ in _HEADS for state in states]).order_by()
+    counts = dict(known.values_list("state").annotate(Count("pk")))
     parts = []
     for name, states, order in _HEADS:
-        wanted = visible.filter(state__in=states)
-        found = list(_with_columns(wanted).order_by(*order)[: HEAD + 1])
-        parts.append((name, found[:HEAD], wanted.count() if len(found) > HEAD else len(found)))
+        found = list(_with_columns(visible.filter(state__in=states)).order_by(*order)[:HEAD])
+        parts.append((name, found, sum(counts.get(state, 0) for state in states)))
     return [part for part in parts if part[1]]
 
 
