@@ -50,10 +50,13 @@ def _draw_all(browser: Browser, address: str) -> None:
     _answer_until_sign_off(browser, address, second)
     for look in LOOKS:
         with _signed_in(browser, address, "mara", look) as page:
-            _draw(page, "/", f"releases-{look}")
+            _draw(page, "/releases/", f"releases-{look}")
+            _draw(page, "/calendar/?view=month&date=2026-12-01", f"calendar-{look}")
             _draw(page, f"/releases/{second}/", f"release-{look}")
+            _draw(page, f"/releases/{second}/timeline/", f"timeline-{look}")
             _draw(page, f"/releases/{first}/", f"release-succeeded-{look}")
         with _signed_in(browser, address, "quinn", look) as page:
+            _draw(page, "/", f"home-{look}")
             run = _api(page, "me/")["waiting"][0]["activity_run"]
             _draw(page, f"/releases/{second}/activities/{run}/", f"sign-off-{look}")
         with _signed_in(browser, address, "admin", look) as page:
