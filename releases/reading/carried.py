@@ -46,7 +46,8 @@ class Carrier:
 
 def deployed(releases: QuerySet[Release]) -> QuerySet[Artifact]:
     """Return every artifact that one of `releases` put into an environment."""
-    return Artifact.objects.filter(release__in=releases.order_by()).exclude(environment="")
+    placed = Artifact.objects.exclude(environment="")
+    return placed.filter(release__in=releases.order_by()) if releases.query.where else placed
 
 
 def what_is_where(releases: QuerySet[Release]) -> QuerySet[Artifact]:
