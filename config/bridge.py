@@ -94,6 +94,8 @@ def environ_of(scope: Scope, read: Callable[[], Message]) -> dict[str, Any]:
     if client:
         environ |= {"REMOTE_ADDR": str(client[0]), "REMOTE_PORT": str(client[1])}
     for name, value in scope["headers"]:
+        if b"_" in name:  # it would pass for a header that a proxy sets and the site trusts
+            continue
         key = _NAMES.get(name) or f"HTTP_{name.decode('latin-1').upper().replace('-', '_')}"
         text = value.decode("latin-1")
         parted = "; " if name == b"cookie" else ","

@@ -56,6 +56,18 @@ def test_a_request_comes_across_as_wsgi_writes_it() -> None:
     ]  # fmt: skip
 
 
+def test_a_header_that_would_pass_for_one_of_the_proxy_s_is_dropped() -> None:
+    seen: dict[str, Any] = {}
+
+    def site(environ: dict[str, Any], start: Any) -> list[bytes]:
+        seen.update(environ)
+        start("200 OK", [])
+        return []
+
+    ask(site, headers=[(b"x_forwarded_proto", b"https"), (b"x-forwarded-for", b"10.0.0.1")])
+    assert ("HTTP_X_FORWARDED_PROTO" in seen, seen["HTTP_X_FORWARDED_FOR"]) == (False, "10.0.0.1")
+
+
 def test_a_body_is_read_in_whatever_pieces_it_comes() -> None:
     def site(environ: dict[str, Any], start: Any) -> list[bytes]:
         start("200 OK", [])
