@@ -15,6 +15,7 @@ from config.permissions import allowed, visible
 from processes import reading, services
 from processes.models import InputSet, Process, ProcessRevision
 from processes.outline import declared_in, outline_of
+from processes.outline_graph import drawing_of
 from processes.seeing import visible_input_sets, visible_processes
 from processes.services.input_sets import completeness_of
 from processes.store import DatabaseCatalogue
@@ -59,6 +60,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
         "revisions": process.revisions.order_by("-number").values_list("number", flat=True)[:200],
         "document": document,
         "stages": stages,
+        "graph": drawing_of(stages),
         "step_count": len(steps),
         "inputs": declared_in(document.get("inputs", {})),
         "stored": reading.known_slugs(request.user, "Activity", [step.store for step in steps]),

@@ -132,14 +132,17 @@ def test_the_outline_tells_order_owners_approvals_and_values(author: User) -> No
     assert "Deploy Deploy one service" in text
     assert "Only when ${{ inputs.version != '0' }} Times out after 10m" in text
     assert re.search(r"service required string cart percent integer at most 100 default 5", text)
-    nodes = dict(re.findall(r'data-node="([^"]+)" data-needs="([^"]*)"', reader.source))
-    assert nodes == {
-        "build": "",
-        "build.compile": "",
-        "build.sign": "build.compile",
-        "ship": "build",
-        "ship.deploy": "",
-    }
+    nodes = re.findall(
+        r'id="node-([^"]+)" data-needs="([^"]*)">\s*<a class="node-link" href="#([^"]+)">', reader.source
+    )
+    assert nodes == [
+        ("stage-0", "", "build"),
+        ("stage-0-0", "", "build.compile"),
+        ("stage-0-1", "stage-0-0", "build.sign"),
+        ("stage-1", "stage-0", "ship"),
+        ("stage-1-0", "", "ship.deploy"),
+    ]
+    assert all(f'<li id="{place}"' in reader.source or f'id="{place}">' in reader.source for _, _, place in nodes)
     assert 'href="/store/deploy/"' in reader.source
 
 

@@ -161,11 +161,13 @@
       return;
     }
     const link = event.target.closest('#graph a.node-link[href^="#"]');
-    const phase = link && document.querySelector(link.getAttribute("href"));
+    const phase = link && document.getElementById(link.getAttribute("href").slice(1));
     if (!phase) return;
     event.preventDefault();
     for (let around = phase; around; around = around.parentElement) if (around.matches("details")) around.open = true;
-    phase.querySelector("summary").focus({ preventScroll: true });
+    const own = phase.querySelector(":scope > details");
+    if (own) own.open = true;
+    phase.querySelector("summary")?.focus({ preventScroll: true });
     phase.scrollIntoView({ block: "start" });
   });
 
