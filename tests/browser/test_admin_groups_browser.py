@@ -129,7 +129,7 @@ def test_pages_fit_their_screen(
     desk.locator("select[name='repeats']").select_option("monthly_by_weekday")
     desk.locator("select[name='nth']").select_option("3")
     desk.get_by_role("button", name="Save", exact=True).click()
-    expect(desk.get_by_text("This changes what is planned")).to_be_visible()
+    expect(desk.get_by_text("This changes what is planned")).to_be_visible(timeout=20_000)
     fits("difference")
     desk.goto(f"{live_server.url}/admin/releases/releasegroup/{group.pk}/skip/")
     fits("skip")

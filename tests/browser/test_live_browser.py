@@ -76,9 +76,14 @@ def is_live(page: Page) -> None:
 
 
 def refreshes(page: Page) -> list[str]:
-    """The addresses that the page fetches anew from now on."""
+    """The addresses that the page fetches anew from now on; the count beside Home, fetched once a page, is none."""
     found: list[str] = []
-    page.on("request", lambda request: found.append(request.url) if "hx-request" in request.headers else None)
+
+    def note(request: Request) -> None:
+        if "hx-request" in request.headers and not request.url.endswith("/home/waiting/"):
+            found.append(request.url)
+
+    page.on("request", note)
     return found
 
 

@@ -60,7 +60,7 @@ def test_an_owner_finds_what_waits_for_them_and_retries_it(
     expect(page.get_by_text("lag too high").first).to_be_visible()
     page.get_by_label("Limit").fill("50")
     page.get_by_role("button", name="Try again").click()
-    expect(page.get_by_text("Queued").first).to_be_visible()
+    expect(page.get_by_role("complementary").get_by_text("Queued").first).to_be_visible()
     work(release)
     expect(page.get_by_role("complementary").get_by_text("Succeeded").first).to_be_visible(timeout=6000)
     assert run_of(release, "prepare/check").inputs == {"limit": 50}
