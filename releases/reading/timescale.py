@@ -17,10 +17,11 @@ MOST_TICKS = 6
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A moment that is written under a line."""
+    """A moment that is written under a line; another day begins with it, among hours, where `is_day`."""
 
     x: float
     text: str
+    is_day: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +55,14 @@ class Scale:
         return Bar(x, round(max(0.4, self.at(ends_at) - x), 3))
 
     def ticks(self, zone: tzinfo) -> list[Tick]:
-        """Return at most MOST_TICKS round moments of a zone's clock, with the day where another one begins."""
+        """Return at most MOST_TICKS round moments of a zone's clock; where another day begins its name stands."""
         step = next((one for one in _STEPS if self.seconds / one <= MOST_TICKS), _STEPS[-1])
         start = self.starts_at.astimezone(zone)
-        found, day = [], f"{start:%a} {start.day} {start:%b}"
+        found, day = [], start.date()
         for moment in _round_moments(start, step, self.ends_at):
-            text, its_day = _text(moment, step), f"{moment:%a} {moment.day} {moment:%b}"
-            found.append(Tick(self.at(moment), text if step >= _DAY or its_day == day else f"{its_day}, {text}"))
-            day = its_day
+            is_day = step < _DAY and moment.date() != day
+            found.append(Tick(self.at(moment), _text(moment, _DAY if is_day else step), is_day))
+            day = moment.date()
         return found
 
 

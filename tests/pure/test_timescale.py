@@ -22,7 +22,7 @@ def after(**length: float) -> Scale:
     [
         (after(minutes=30), ["09:00", "09:05", "09:10", "09:15", "09:20", "09:25", "09:30"]),
         (after(seconds=20), ["09:00:00", "09:00:05", "09:00:10", "09:00:15", "09:00:20"]),
-        (after(hours=30), ["12:00", "18:00", "Tue 3 Mar, 00:00", "06:00", "12:00"]),
+        (after(hours=30), ["12:00", "18:00", "Tue 3 Mar", "06:00", "12:00"]),
         (after(days=5), ["Tue 3 Mar", "Wed 4 Mar", "Thu 5 Mar", "Fri 6 Mar", "Sat 7 Mar"]),
     ],
 )
@@ -30,9 +30,14 @@ def test_round_moments_are_written(scale: Scale, texts: list[str]) -> None:
     assert [tick.text for tick in scale.ticks(UTC)] == texts
 
 
+def test_only_a_day_that_begins_among_hours_is_marked() -> None:
+    assert [tick.is_day for tick in after(hours=30).ticks(UTC)] == [False, False, True, False, False]
+    assert not any(tick.is_day for tick in after(days=5).ticks(UTC))
+
+
 def test_they_are_round_in_the_readers_zone_and_days_begin_at_its_midnight() -> None:
     ticks = after(days=3).ticks(BERLIN)
-    assert [tick.text for tick in ticks][:2] == ["12:00", "Tue 3 Mar, 00:00"]
+    assert [tick.text for tick in ticks][:2] == ["12:00", "Tue 3 Mar"]
     assert ticks[1].x == round(100 * 14 / 72, 3)
 
 
