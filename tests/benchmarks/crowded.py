@@ -17,6 +17,8 @@ LISTS = (
     "", "?state=finished&sort=-finished", "?q=release+77", "?sort=name", "?health=on_hold", "?who=me",
     "?sort=-finished&after=5000~2026-01-01T00:00:00%2B00:00",
 )  # fmt: skip
+CALENDAR = ("", *(f"?view={view}" for view in ("week", "day", "quarter", "list")))
+ELSEWHERE = ("/notices/", "/audit/", "/freezes/", "/environments/", "/processes/", "/store/")
 
 
 def measure(started: int = 10_000, people: int = 2_000) -> None:
@@ -73,10 +75,12 @@ def _addresses(user: Any) -> list[str]:
     group: ReleaseGroup = visible_groups(user)[0]
     page = f"/releases/{release.pk}/"
     found = ["/", "/home/waiting/", *(f"/releases/{query}" for query in LISTS), f"/releases/?group={group.slug}"]
-    found += [page, f"{page}events/", f"{page}values/", f"{page}activities/{run.pk}/"]
-    found += ["/groups/", f"/groups/{group.slug}/", "/releases/new/"]
+    found += [page, f"{page}activities/{run.pk}/", f"/calendar/releases/{release.pk}/"]
+    found += [f"{page}{part}/" for part in ("events", "values", "changes", "timeline", "wall", "runbook")]
+    found += ["/groups/", f"/groups/{group.slug}/", "/releases/new/", "/processes/crowd-1/"]
     found += [f"/releases/{planned.pk}/"] if planned else []
-    return [*found, "/calendar/", "/api/v1/releases/", "/api/v1/releases/?health=on_hold", "/api/v1/me/"]
+    found += [*(f"/calendar/{query}" for query in CALENDAR), *ELSEWHERE]
+    return [*found, "/api/v1/releases/", "/api/v1/releases/?health=on_hold", "/api/v1/me/"]
 
 
 def _timed(user: Any, address: str) -> tuple[int, int, list[float], float]:
