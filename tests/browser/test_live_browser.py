@@ -11,7 +11,7 @@ from statistics import median
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 from pytest_django.fixtures import Settings
 
 from activities.models import Connection
