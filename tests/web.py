@@ -70,7 +70,21 @@ def spawn(log: Path, *command: str, **more: str) -> subprocess.Popen[bytes]:
 def worker(log: Path) -> Iterator[None]:
     """A Celery worker for the length of the block."""
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-    process = spawn(log, "-m", "celery", "-A", "config.celery", "worker", "-c", "1", "-l", "INFO", *quiet)
+    with celery(log, "worker", "-c", "1", "-l", "INFO", *quiet):
+        yield
+
+
+@contextmanager
+def beat(log: Path) -> Iterator[None]:
+    """The beat of the product for the length of the block; it ticks once `config.beat.ensure_tick` has made the row."""
+    with celery(log, "beat"):
+        yield
+
+
+@contextmanager
+def celery(log: Path, *command: str) -> Iterator[None]:
+    """A process of the product's Celery for the length of the block."""
+    process = spawn(log, "-m", "celery", "-A", "config.celery", *command)
     try:
         yield
     finally:
