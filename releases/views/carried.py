@@ -15,7 +15,7 @@ from config.permissions import allowed
 from releases import policy
 from releases.models import Change
 from releases.reading import carried
-from releases.views.frame import find_release
+from releases.views.frame import find_release, is_refresh
 from releases.views.release import head_of
 
 PAGE = 50
@@ -39,8 +39,7 @@ def changes(request: HttpRequest, pk: int) -> HttpResponse:
         "may_attach": policy.may_operate(request.user, release),
         "here": request.get_full_path(),
     }
-    is_refresh = request.headers.get("HX-Target") == "div#live"
-    return render(request, "releases/_changes.html" if is_refresh else "releases/changes.html", context)
+    return render(request, "releases/_changes.html" if is_refresh(request) else "releases/changes.html", context)
 
 
 @page
@@ -64,8 +63,8 @@ def where(request: HttpRequest) -> HttpResponse:
     last = names[PAGE - 1] if len(names) > PAGE else ""
     context["next"] = urlencode({"environment": chosen, "after": last} if chosen else {"after": last}) if last else ""
     context["here"] = request.get_full_path()
-    is_refresh = request.headers.get("HX-Target") == "div#where"
-    return render(request, "releases/where/_list.html" if is_refresh else "releases/where/list.html", context)
+    is_part = request.headers.get("HX-Target") == "div#where"
+    return render(request, "releases/where/_list.html" if is_part else "releases/where/list.html", context)
 
 
 @page

@@ -18,6 +18,11 @@ def find_release(request: HttpRequest, pk: int) -> Release:
     return get_object_or_404(found.defer("snapshot__tree"), pk=pk)
 
 
+def is_refresh(request: HttpRequest) -> bool:
+    """Return whether a page of a release asks only for the part of it that is live."""
+    return request.headers.get("HX-Target") == "div#live"
+
+
 def find_activity(release: Release, pk: int) -> ActivityRun:
     """Return an activity of a release, which the caller has found. Raises Http404 for another release's."""
     run = get_object_or_404(ActivityRun.objects.select_related("phase"), pk=pk, release_id=release.pk)

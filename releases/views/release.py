@@ -23,7 +23,7 @@ from releases.reading.freezes import debt_may
 from releases.services import planning, running
 from releases.services.break_glass import sign_off_break_glass
 from releases.services.starting import preview_start
-from releases.views.frame import find_release
+from releases.views.frame import find_release, is_refresh
 
 EVENTS = 50
 _EXPECTED = (InvalidInput, NotPermitted, Conflict)
@@ -80,10 +80,8 @@ def _glass_of(request: HttpRequest, release: Release) -> dict[str, Any]:
 
 def show_board(request: HttpRequest, context: Mapping[str, Any], *, status: int = 200) -> HttpResponse:
     """Answer with the whole page, or with its live part when the page refreshes itself."""
-    is_refresh = request.headers.get("HX-Target") == "div#live"
-    return render(
-        request, "releases/_live.html" if is_refresh else "releases/release.html", dict(context), status=status
-    )
+    template = "releases/_live.html" if is_refresh(request) else "releases/release.html"
+    return render(request, template, dict(context), status=status)
 
 
 @page
@@ -113,7 +111,8 @@ def outputs(request: HttpRequest, pk: int) -> HttpResponse:
     phases = PhaseRun.objects.filter(release=release).exclude(outputs={}).only("name", "path", "outputs")
     artifacts = Artifact.objects.filter(release=release).select_related("activity_run").defer("activity_run__work")
     context = {**head_of(request, release, "outputs"), "phases": phases, "artifacts": artifacts[:200]}
-    return render(request, "releases/outputs.html", context)
+    context["here"] = request.get_full_path()
+    return render(request, "releases/_outputs.html" if is_refresh(request) else "releases/outputs.html", context)
 
 
 @page
@@ -131,8 +130,9 @@ def events(request: HttpRequest, pk: int) -> HttpResponse:
         "events": shown[:EVENTS],
         "older": shown[EVENTS - 1].pk if len(shown) > EVENTS else None,
         "is_first": not before,
+        "here": request.get_full_path(),
     }
-    return render(request, "releases/events.html", context)
+    return render(request, "releases/_events.html" if is_refresh(request) else "releases/events.html", context)
 
 
 @page

@@ -15,7 +15,7 @@ from config.models import Event
 from config.pages import page
 from releases import reading
 from releases.models import Release
-from releases.views.frame import find_release
+from releases.views.frame import find_release, is_refresh
 from releases.views.release import head_of
 
 #: What fits on a wall: phases, entries of what it waits for, events.
@@ -31,8 +31,7 @@ def timeline(request: HttpRequest, pk: int) -> HttpResponse:
     forecast = head["forecast"] or reading.release_forecast(release, now=now)
     shown = reading.release_timeline(release, forecast, now=now, zone=timezone.get_current_timezone())
     context = {**head, "timeline": shown, "here": reverse("releases:timeline", args=[pk])}
-    is_refresh = request.headers.get("HX-Target") == "div#live"
-    return render(request, "releases/_timeline.html" if is_refresh else "releases/timeline.html", context)
+    return render(request, "releases/_timeline.html" if is_refresh(request) else "releases/timeline.html", context)
 
 
 @page
@@ -45,8 +44,7 @@ def wall(request: HttpRequest, pk: int) -> HttpResponse:
         "wall": _wall_of(request, release, timezone.now()),
         "here": reverse("releases:wall", args=[pk]),
     }
-    is_refresh = request.headers.get("HX-Target") == "div#live"
-    return render(request, "releases/_wall.html" if is_refresh else "releases/wall.html", context)
+    return render(request, "releases/_wall.html" if is_refresh(request) else "releases/wall.html", context)
 
 
 def _wall_of(request: HttpRequest, release: Release, now: datetime) -> dict[str, Any]:

@@ -154,6 +154,17 @@ def test_the_wall_says_how_it_stands_and_what_waits_for_whom(release: Release, m
     assert "Prepare" in part
 
 
+@pytest.mark.parametrize("part", ["events/", "outputs/", "changes/", "timeline/"])
+def test_every_part_of_a_running_release_refreshes_itself(release: Release, manager: User, part: str) -> None:
+    reader = Reader(manager)
+    reader.open(page_of(release, part))
+    assert f'data-live="release:{release.pk}" hx-get="{page_of(release, part)}"' in reader.source
+    assert "vendor/htmx" in reader.source
+    reader.open(page_of(release, part), HX_Request="true", HX_Target="div#live")
+    assert "<html" not in reader.source
+    assert f'data-live="release:{release.pk}"' in reader.source
+
+
 def test_the_wall_of_a_long_release_shows_what_is_not_done(engine: ScriptedRunner, manager: User) -> None:
     release = start(publish(sixty()), manager)
     now = timezone.now()
