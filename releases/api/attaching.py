@@ -41,7 +41,7 @@ class ChangesIn(Input):
     tickets = serializers.ListField(child=ChangeIn(), required=False, max_length=MOST)
 
 
-class ChangeOut(serializers.ModelSerializer[Change]):
+class CommitOrTicketOut(serializers.ModelSerializer[Change]):
     """A commit or a ticket that a release carries; `activity_run` is the activity whose outputs named it."""
 
     release = serializers.IntegerField(source="release_id", read_only=True)
@@ -62,7 +62,7 @@ class AttachedOut(serializers.Serializer[Any]):
     """The changes that were named, as they are kept, and how many of them are new."""
 
     added = serializers.IntegerField()
-    changes = ChangeOut(many=True)
+    changes = CommitOrTicketOut(many=True)
 
 
 class ArtifactIn(Input):
@@ -80,12 +80,12 @@ class ArtifactIn(Input):
 class ReleaseCarries(View):
     """The part of releases that is about what they carry."""
 
-    @describe("List the commits and tickets of a release, newest first.", gives=ChangeOut(many=True))
+    @describe("List the commits and tickets of a release, newest first.", gives=CommitOrTicketOut(many=True))
     @action(detail=True, filterset_class=None)
     def changes(self, request: Request, pk: str) -> Response:
         """Answer with a page of changes."""
         rows = self.paginate_queryset(self.one(pk=pk).changes.all())
-        return self.get_paginated_response(ChangeOut(rows, many=True).data)
+        return self.get_paginated_response(CommitOrTicketOut(rows, many=True).data)
 
     @describe(
         "Attach commits and tickets to a release. What it carries already stays as it is, so sending them again is "
@@ -143,7 +143,7 @@ class Changes(View):
     """Commits and tickets of the releases the caller may see: from the code to what carries it."""
 
     filterset_class = ChangeFilter
-    serializer_class = ChangeOut
+    serializer_class = CommitOrTicketOut
 
     def queryset_for(self, request: Request) -> QuerySet[Change]:
         """Return the changes of the releases the caller may see."""
@@ -152,7 +152,7 @@ class Changes(View):
     @describe("Find commits and tickets in the releases you may see, newest first.")
     def list(self, request: Request) -> Response:
         """Answer with a page of changes."""
-        return self.page(ChangeOut)
+        return self.page(CommitOrTicketOut)
 
 
 class DeployedOut(ArtifactOut):
