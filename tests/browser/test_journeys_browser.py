@@ -219,6 +219,7 @@ def test_a_release_from_its_draft_to_its_end(
     sees_activity(watcher, "Scan", "on_hold")
     ignore_with_a_stand_in(doer)
     sees_activity(watcher, "Scan", "ignored")
+    sees(watcher.locator("a.activity", has_text="Scan").get_by_text("Scanned by hand"))
     sees_activity(watcher, "Deploy", "succeeded")
     sees(watcher.locator("#head").get_by_text("Partially succeeded", exact=True))
     sees(starter.locator("#head").get_by_text("Partially succeeded", exact=True))
