@@ -46,7 +46,8 @@ class Supervisor:
             "beat": [*celery, "beat"],
         }
         mine = {MARK: str(state), "PYTHONUNBUFFERED": "1"}
-        environment = {"PYTHONWARNINGS": NO_ROOT_WARNING, **os.environ, **mine}
+        given = {"PYTHONWARNINGS": NO_ROOT_WARNING, "PILOTHOUSE_URL": self.address}
+        environment = {**given, **os.environ, **mine}
         self.children = [
             Child(child, command, environment=environment, logs=logs, keep=keep, show=self.show)
             for child, command in commands.items()
