@@ -32,6 +32,7 @@ class Server:
 
     name = ""
     stop_signal = signal.SIGTERM
+    passing = "\0"  # what its log says when it cannot start just yet
 
     def __init__(self, place: State) -> None:
         self.place = place
@@ -62,11 +63,19 @@ class Server:
         self.started_at = time.monotonic()
 
     def wait_until_ready(self) -> None:
-        """Returns when the server answers. Raises SetUpFailed when it ends or stays silent."""
+        """Returns when the server answers. Raises SetUpFailed when it ends or stays silent.
+
+        One that ends for a reason that passes by itself is started again until then.
+        """
+        give_up_at = time.monotonic() + START_WITHIN
         while not self.is_ready():
             assert self.process is not None
-            if self.process.poll() is not None or time.monotonic() - self.started_at > START_WITHIN:
+            has_ended, is_late = self.process.poll() is not None, time.monotonic() > give_up_at
+            if is_late or (has_ended and self.passing not in _last_lines(self.log)):
                 raise SetUpFailed(f"{self.name} did not start: {explain(self.log, self.place)}")
+            if has_ended:
+                time.sleep(0.5)
+                self.start()
             time.sleep(0.02)
 
     def revive(self) -> None:
@@ -93,6 +102,7 @@ class Postgres(Server):
 
     name = "PostgreSQL"
     stop_signal = signal.SIGINT  # "fast": ends sessions, writes everything
+    passing = "pre-existing shared memory block"  # what a killed server left still runs for a moment
 
     def __init__(self, place: State) -> None:
         super().__init__(place)
@@ -220,8 +230,8 @@ class Valkey(Server):
 
 def explain(log: Path, place: State) -> str:
     """The reason in the last lines of a server's log, as a sentence for a person."""
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()][-20:]
-    text = "\n".join(lines)
+    text = _last_lines(log)
+    lines = text.splitlines()
     if "No space left on device" in text:
         return f"the disk that holds {place.path} is full."
     if "Permission denied" in text or "could not access" in text:
@@ -230,6 +240,10 @@ def explain(log: Path, place: State) -> str:
         return f"another server already uses {place.path}."
     failures = [line for line in lines if "FATAL" in line or "error" in line.lower()]
     return f"{(failures or lines or ['it gave no reason'])[-1]} (log: {log})"
+
+
+def _last_lines(log: Path) -> str:
+    return "\n".join([line for line in log.read_text(errors="replace").splitlines() if line.strip()][-20:])
 
 
 def _runs_in(pid_file: Path, data: Path) -> bool:
