@@ -33,10 +33,13 @@ def tell_waiting(run_id: int, *, now: datetime) -> int:
     asked = inbox.people_asked(run)
     kind = "held" if run.state == "on_hold" else "asked"
     make_notices(run, [user for user, _ in asked], kind=kind, key=f"{kind}:{run.pk}:{run.attempt}", now=now)
+    late: dict[datetime, list[User]] = {}
     for user, due_at in asked:
         if due_at is not None and due_at <= now:
-            key = f"overdue:{run.pk}:{run.attempt}:{due_at:%Y%m%d%H%M}"
-            make_notices(run, [user], kind="overdue", key=key, now=now)
+            late.setdefault(due_at, []).append(user)
+    for due_at, users in late.items():
+        key = f"overdue:{run.pk}:{run.attempt}:{due_at:%Y%m%d%H%M}"
+        make_notices(run, users, kind="overdue", key=key, now=now)
     later = min((due_at for due_at in inbox.due_moments(run) if due_at > now), default=None)
     same = ActivityRun.objects.filter(pk=run_id, state=run.state, attempt=run.attempt, tell_at=run.tell_at)
     same.update(tell_at=later)
