@@ -148,8 +148,7 @@ def moment(at: datetime | None, look: str = "") -> SafeString:
         text = f"{local:%H:%M:%S %Z}"
     else:
         text = f"{local.day} {local:%b}{'' if local.year == today.year else f' {local.year}'}, {local:%H:%M %Z}"
-    in_utc = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), in_utc, text)
+    return _time(at, text)
 
 
 @register.simple_tag
@@ -160,8 +159,11 @@ def soon(at: datetime | None) -> SafeString:
     local, today = timezone.localtime(at), timezone.localtime().date()
     if abs((local.date() - today).days) > 6:
         return moment(at)
+    return _time(at, f"{local:%H:%M %Z, %a}")
+
+
+def _time(at: datetime, text: str) -> SafeString:
     in_utc = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    text = f"{local:%H:%M %Z, %a}"
     return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), in_utc, text)
 
 
