@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from calendar_app.movable import MOVABLE
 from calendar_app.periods import EARLIEST, LATEST
 from config.errors import Fault, InvalidInput
-from config.pages import page, person
+from config.pages import page, person, whole
 from config.permissions import visible_by_any
 from processes import durations
 from processes.models import Resource
@@ -92,8 +92,8 @@ def _begin(day: str, faults: list[Fault]) -> datetime | None:
 
 def _release(request: HttpRequest) -> Release | None:
     """Return the release to be moved, if there is one that the reader may move."""
-    number = request.GET.get("release", "")
-    if not (number.isascii() and number.isdecimal() and len(number) < 19):
+    number = whole(request.GET.get("release", ""))
+    if number is None:
         return None
     found = policy.visible_releases(request.user).select_related("group__process", "process").filter(pk=number).first()
     if found is None or found.state not in MOVABLE or not policy.may_plan(request.user, found):

@@ -77,6 +77,11 @@ def once(request: HttpRequest, do: Callable[[], str]) -> str:
         return str(key.body["location"])
 
 
+def whole(text: str, *, digits: int = 18) -> int | None:
+    """Return the whole number in an address or a form; None for anything else, or for one of more than `digits`."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= digits else None
+
+
 def digest_of(path: str, data: QueryDict) -> str:
     """Return the SHA-256 of what a form sent, and where to."""
     sent: dict[str, Any] = {name: values for name, values in data.lists() if name != "csrfmiddlewaretoken"}

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 
-from config.pages import person
+from config.pages import person, whole
 from config.permissions import allowed
 from processes.diff import diff, shown
 from processes.document import dump
@@ -38,7 +38,7 @@ def one_page(found: list[Any]) -> dict[str, Any]:
 
 def revisions_page(request: HttpRequest, revisions: QuerySet[Any]) -> dict[str, Any]:
     """A page of revisions, the newest first (`before` a number)."""
-    before = whole(request.GET.get("before", ""))
+    before = revision_number(request.GET.get("before", ""))
     rows = revisions.defer("document").order_by("-number")
     found = list((rows if before is None else rows.filter(number__lt=before))[: REVISIONS + 1])
     older = found[REVISIONS - 1].number if len(found) > REVISIONS else None
@@ -53,7 +53,7 @@ def comparison(request: HttpRequest, revisions: QuerySet[Any], document: Documen
     numbers = [str(number) for number in revisions.order_by("-number").values_list("number", flat=True)[:200]]
     old, new = request.GET.get("a", numbers[0] if numbers else DRAFT), request.GET.get("b", DRAFT)
     for chosen in (old, new):
-        if chosen != DRAFT and whole(chosen) is None:
+        if chosen != DRAFT and revision_number(chosen) is None:
             raise Http404("There is no such revision.")
     return {
         "choices": [DRAFT, *numbers],
@@ -64,9 +64,9 @@ def comparison(request: HttpRequest, revisions: QuerySet[Any], document: Documen
     }
 
 
-def whole(text: str) -> int | None:
+def revision_number(text: str) -> int | None:
     """The number of a revision in an address, None for anything else."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+    return whole(text, digits=9)
 
 
 def download(document: Mapping[str, Any], name: str) -> HttpResponse:

@@ -26,9 +26,9 @@ from processes.views.frame import (
     download,
     may_start,
     one_page,
+    revision_number,
     revisions_page,
     searched,
-    whole,
 )
 
 
@@ -142,7 +142,7 @@ def _document(process: Process, chosen: str) -> Mapping[str, Any]:
     """The document of a revision or of the draft. Raises NotFound."""
     if chosen == DRAFT:
         return services.document_of(process, None)
-    number = whole(chosen)
+    number = revision_number(chosen)
     if number is None:
         raise NotFound(f"'{process.slug}' has no such revision.")
     return services.document_of(process, number)

@@ -17,7 +17,7 @@ from config.permissions import allowed
 from processes import reading
 from processes.blueprint import outputs_of
 from processes.outline import approvals_of, asks_of, declared_in, facts_of, work_of
-from processes.views.frame import DRAFT, PAGE, comparison, download, one_page, revisions_page, searched, whole
+from processes.views.frame import DRAFT, PAGE, comparison, download, one_page, revision_number, revisions_page, searched
 
 KINDS = {"": "Any kind", "automated": "Automated", "manual": "Manual", "signal": "Signal", "wait": "Wait"}
 
@@ -112,7 +112,7 @@ def _document(activity: Activity, chosen: str) -> Mapping[str, Any]:
     """The document of a revision or of the draft. Raises NotFound."""
     if chosen == DRAFT:
         return export_activity(activity)
-    number = whole(chosen)
+    number = revision_number(chosen)
     revision = activity.revisions.filter(number=number).first() if number is not None else None
     if revision is None:
         raise NotFound(f"'{activity.slug}' has no such revision.")

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_safe
 
 from config.errors import Fault, InvalidInput
 from config.models import Event
-from config.pages import page
+from config.pages import page, whole
 from releases import forms
 from releases.reading import audit as reading
 from releases.reading.audit import Wanted
@@ -47,7 +47,7 @@ def show(request: HttpRequest) -> HttpResponse:
         wanted, faults = read(request), ()
     except InvalidInput as error:
         return _render(request, [], error.faults, status=400)
-    before = _whole(request.GET.get("before", ""))
+    before = whole(request.GET.get("before", ""))
     events = reading.search(reading.visible_events(request.user), wanted)
     found = list((events if before is None else reading.beyond(events, wanted, before))[: PAGE + 1])
     older = found[PAGE - 1].pk if len(found) > PAGE else None
@@ -115,14 +115,10 @@ def _render(request: HttpRequest, events: list[Event], faults: Any, *, status: i
 
 
 def _number(name: str, text: str, faults: list[Fault]) -> int | None:
-    found = _whole(text.removeprefix("R-") if name == "release" else text)
+    found = whole(text.removeprefix("R-") if name == "release" else text)
     if text and found is None:
         faults.append(Fault(name, f"'{text[:40]}' is not a number.", "Write it in digits."))
     return found
-
-
-def _whole(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
 
 
 def _moment(name: str, text: str, faults: list[Fault]) -> datetime | None:

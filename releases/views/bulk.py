@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from config.errors import Conflict, Fault, InvalidInput, NotFound, NotPermitted
-from config.pages import page, person
+from config.pages import page, person, whole
 from releases import inbox, policy
 from releases.models import ActivityRun, Release
 from releases.services import answering, planning, running
@@ -64,7 +64,7 @@ def _listed(names: list[str]) -> str:
 
 def chosen(texts: Iterable[str]) -> list[int]:
     """Return the ids that a form sent, at most MOST, in its order; what is no id is left out."""
-    return [int(text) for text in dict.fromkeys(texts) if text.isdecimal() and len(text) < 19][:MOST]
+    return [number for text in dict.fromkeys(texts) if (number := whole(text)) is not None][:MOST]
 
 
 @page

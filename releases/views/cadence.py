@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from config.errors import Conflict, Fault, InvalidInput, NotPermitted, PilothouseError
-from config.pages import once, page, person
+from config.pages import once, page, person, whole
 from config.permissions import require
 from processes.checks_calendar import check_release_group
 from releases import policy
@@ -69,8 +69,7 @@ def _find(request: HttpRequest, slug: str) -> ReleaseGroup:
 
 
 def _save(request: HttpRequest, group: ReleaseGroup, document: Mapping[str, Any]) -> str:
-    seen = request.POST.get("seen", "")
-    expected = int(seen) if seen.isascii() and seen.isdecimal() and len(seen) < 10 else None
+    expected = whole(request.POST.get("seen", ""), digits=9)
     save_group(person(request), document, now=timezone.now(), expected_version=expected)
     return reverse("groups:show", args=[group.slug])
 

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from config.pages import page
+from config.pages import page, whole
 from config.permissions import allowed
 from releases import policy
 from releases.models import Change
@@ -26,7 +26,7 @@ PAGE = 50
 def changes(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the tickets, commits and artifacts of a release; its commits PAGE at a time (`before` an id)."""
     release = find_release(request, pk)
-    before = _number(request.GET.get("before", ""))
+    before = whole(request.GET.get("before", ""))
     commits = Change.objects.filter(release=release, kind="commit")
     rows = list((commits if before is None else commits.filter(pk__lt=before))[: PAGE + 1])
     context = {
@@ -72,7 +72,7 @@ def where(request: HttpRequest) -> HttpResponse:
 def history(request: HttpRequest) -> HttpResponse:
     """Show how an artifact (`name`) came into an environment, the latest first, PAGE at a time (`before` an id)."""
     name, environment = _text(request, "name"), _text(request, "environment")
-    before = _number(request.GET.get("before", ""))
+    before = whole(request.GET.get("before", ""))
     found = carried.deployed(policy.visible_releases(request.user)).filter(name=name, environment=environment)
     rows = list((found if before is None else found.filter(pk__lt=before)).select_related("release")[: PAGE + 1])
     if not rows and before is None:
@@ -92,7 +92,7 @@ def history(request: HttpRequest) -> HttpResponse:
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
     """Show the releases that carry a commit, ticket, version or digest (`q`), PAGE at a time (`before` an id)."""
-    text, before = _text(request, "q").strip(), _number(request.GET.get("before", ""))
+    text, before = _text(request, "q").strip(), whole(request.GET.get("before", ""))
     is_short = len(text) < carried.SHORTEST
     seen = policy.visible_releases(request.user)
     found = [] if is_short else carried.carriers_of(seen, text, before=before, size=PAGE + 1)
@@ -113,7 +113,3 @@ def _sees_all(request: HttpRequest) -> bool:
 
 def _text(request: HttpRequest, name: str) -> str:
     return request.GET.get(name, "").replace("\0", "")[:200]
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from config.errors import Conflict, Fault, InvalidInput, NotFound, NotPermitted, PilothouseError
-from config.pages import once, page, person
+from config.pages import once, page, person, whole
 from config.permissions import allowed
 from releases import forms, policy
 from releases.models import Freeze, FreezeException, Release, ReleaseGroup
@@ -88,7 +88,7 @@ def _found(request: HttpRequest, slug: str) -> Freeze:
 
 def _number(text: str) -> int:
     """Return a number in an address or a form; 0 for anything else."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0
+    return whole(text, digits=15) or 0
 
 
 def _section(request: HttpRequest, when: str, begin: int, most: int, now: datetime) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_safe
 
 from config.live.grant import granted
-from config.pages import person
+from config.pages import person, whole
 from releases import policy
 
 MOST = 100  # topics of one page
@@ -38,4 +38,5 @@ def _answer(request: HttpRequest) -> HttpResponse:
 
 
 def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 19 and text == str(int(text))
+    number = whole(text)
+    return number is not None and text == str(number)

@@ -15,7 +15,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 
 from config.errors import Conflict, Fault, InvalidInput, NotPermitted, PilothouseError
-from config.pages import once, page, person, zone_named
+from config.pages import once, page, person, whole, zone_named
 from config.permissions import allowed
 from releases import forms, policy, reading
 from releases.models import Release
@@ -108,9 +108,7 @@ def _read(request: HttpRequest) -> Wish:
         faults.append(Fault("planned_end_at", "The planned end is before the planned start."))
     if faults or start is None:
         raise InvalidInput(faults)
-    seen = request.POST.get("seen", "")
-    is_number = seen.isascii() and seen.isdecimal() and len(seen) < 10
-    return Wish(start, end, request.POST.get("scope", THIS), int(seen) if is_number else None)
+    return Wish(start, end, request.POST.get("scope", THIS), whole(request.POST.get("seen", ""), digits=9))
 
 
 def _moment(request: HttpRequest, name: str, faults: list[Fault]) -> datetime | None:

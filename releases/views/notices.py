@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from config.pages import page, person
+from config.pages import page, person, whole
 from releases.models import Notice
 from releases.services.noticing import notices_of, read_notices
 
@@ -18,15 +18,15 @@ PAGE = 50
 @require_safe
 def show_list(request: HttpRequest) -> HttpResponse:
     """Show what the reader was told, the newest first, PAGE at a time (`before` an id)."""
-    before = request.GET.get("before", "")
+    before = whole(request.GET.get("before", ""))
     found = notices_of(person(request))
-    if before.isdecimal() and len(before) < 19:
-        found = found.filter(pk__lt=int(before))
+    if before is not None:
+        found = found.filter(pk__lt=before)
     shown = list(found[: PAGE + 1])
     context = {
         "notices": shown[:PAGE],
         "older": shown[PAGE - 1].pk if len(shown) > PAGE else None,
-        "is_first": not before,
+        "is_first": before is None,
     }
     return render(request, "releases/notices.html", context)
 

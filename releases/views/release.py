@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from config.errors import Conflict, InvalidInput, NotFound, NotPermitted, PilothouseError
 from config.models import Event
-from config.pages import once, page, person
+from config.pages import once, page, person, whole
 from releases import inbox, mentions, reading
 from releases.findings import Finding
 from releases.models import Artifact, BreakGlass, PhaseRun, Release
@@ -120,16 +120,16 @@ def outputs(request: HttpRequest, pk: int) -> HttpResponse:
 def events(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the trail of a release, the latest first, EVENTS at a time (`before` an id)."""
     release = find_release(request, pk)
-    before = request.GET.get("before", "")
+    before = whole(request.GET.get("before", ""))
     found = Event.objects.filter(release_id=release.pk).order_by("-pk")
-    if before.isdecimal() and len(before) < 19:
-        found = found.filter(pk__lt=int(before))
+    if before is not None:
+        found = found.filter(pk__lt=before)
     shown = mentions.masked_events(request.user, found[: EVENTS + 1])
     context = {
         **head_of(request, release, "events"),
         "events": shown[:EVENTS],
         "older": shown[EVENTS - 1].pk if len(shown) > EVENTS else None,
-        "is_first": not before,
+        "is_first": before is None,
         "here": request.get_full_path(),
     }
     return render(request, "releases/_events.html" if is_refresh(request) else "releases/events.html", context)
