@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from config.bridge import PIECE, Bridge
+from tests.loops import finish
 
 Site = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -28,7 +29,7 @@ def ask(site: Site, *bodies: dict[str, Any], **scope: Any) -> list[dict[str, Any
 
     asked = {"type": "http", "method": "POST", "path": "/a b/", "raw_path": b"/a%20b/%ff", "query_string": b"q=1"}
     asked |= {"http_version": "1.1", "headers": [], "server": ("here", 80), "client": ("1.2.3.4", 5), **scope}
-    asyncio.run(Bridge(site, threads=2)(asked, receive, send))
+    finish(Bridge(site, threads=2)(asked, receive, send))
     return sent
 
 
@@ -140,5 +141,5 @@ def test_as_many_requests_run_at_once_as_there_are_threads_and_each_thread_is_us
         scope = {"method": "GET", "path": "/", "http_version": "1.1", "headers": []}
         await asyncio.gather(*(bridge(dict(scope), receive, send) for _ in range(4)))
 
-    asyncio.run(ask_four_times())
+    finish(ask_four_times())
     assert len(names) == 2

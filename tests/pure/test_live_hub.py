@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 
 from config.hints import address_of
 from config.live.hub import Deaf, Full, Hub
+from tests.loops import finish
 
 
 def hearing(seats: int = 10, each: int = 10) -> Hub:
@@ -21,7 +21,7 @@ def hearing(seats: int = 10, each: int = 10) -> Hub:
 
 def sync(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
     def run() -> None:
-        asyncio.run(test())
+        finish(test())
 
     run.__name__ = test.__name__
     return run

@@ -11,6 +11,7 @@ from config.bridge import Bridge
 from config.live import streams
 from config.live.hub import Hub
 from config.live.streams import Site
+from tests.loops import finish
 
 Message = dict[str, Any]
 SCOPE = {"type": "http", "method": "GET", "path": "/live/", "query_string": b"topics=releases&age=0", "headers": []}
@@ -90,7 +91,7 @@ def test_what_changes_is_told_until_the_reader_leaves() -> None:
         assert headers[b"x-kept"] == b"1"
         assert b"x-pilothouse-person" not in headers
 
-    asyncio.run(story())
+    finish(story())
 
 
 def test_a_refusal_is_passed_on_as_it_is() -> None:
@@ -101,7 +102,7 @@ def test_a_refusal_is_passed_on_as_it_is() -> None:
         await asyncio.wait_for(visit.task, 5)
         assert (visit.status, visit.told) == (404, ["no"])
 
-    asyncio.run(story())
+    finish(story())
 
 
 def test_too_many_streams_are_refused_and_so_is_everybody_while_redis_is_away() -> None:
@@ -119,7 +120,7 @@ def test_too_many_streams_are_refused_and_so_is_everybody_while_redis_is_away() 
         assert third.status == 503
         assert dict(third.sent[0]["headers"])[b"retry-after"] == b"10"
 
-    asyncio.run(story())
+    finish(story())
 
 
 @pytest.mark.parametrize("status", [401, 404])
@@ -138,7 +139,7 @@ def test_a_stream_ends_when_the_session_or_the_permission_has_gone(
         assert visit.sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
         assert len(made.hub) == 0
 
-    asyncio.run(story())
+    finish(story())
 
 
 def test_a_reader_who_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +159,7 @@ def test_a_reader_who_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -
         await asyncio.wait_for(made.site(dict(SCOPE), silent, cast("Any", stuck)), 5)
         assert len(made.hub) == 0
 
-    asyncio.run(story())
+    finish(story())
 
 
 @pytest.mark.parametrize(
