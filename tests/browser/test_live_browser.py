@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, expect
 from pytest_django.fixtures import Settings
 
 from activities.models import Connection
@@ -42,6 +42,15 @@ WATCH = """() => {
   });
   new MutationObserver(look).observe(document.body, {subtree: true, childList: true, attributes: true});
 }"""
+
+
+def until(page: Page, happened: Callable[[], bool]) -> None:
+    """Waits at most 20 s for something that the browser did."""
+    for _ in range(400):
+        if happened():
+            return
+        page.wait_for_timeout(50)
+    pytest.fail("it has not happened")
 
 
 @pytest.fixture
@@ -188,10 +197,18 @@ def test_a_filter_chosen_while_the_list_refreshes_is_not_undone(
     page = page_for(browser, web, manager)
     page.goto(web.url + "/releases/")
     is_live(page)
+    held: list[Route] = []
+    page.route("**/releases/**", lambda route: held.append(route))
     running.pause_release(manager, release, now=timezone.now())
+    until(page, lambda: len(held) == 1)
     page.get_by_label("Search releases").fill("alp")
-    expect(page.get_by_role("link", name="Spring")).to_have_count(0)
+    until(page, lambda: len(held) == 2)
     running.resume_release(manager, release, now=timezone.now())
     page.wait_for_timeout(1500)
+    assert ["q=alp" in route.request.url for route in held] == [False, True]
+    held[1].continue_()
+    page.unroute("**/releases/**")
     expect(page.get_by_role("link", name="Spring")).to_have_count(0)
     expect(page.get_by_role("link", name="Alpha")).to_be_visible()
+    page.wait_for_timeout(1500)
+    expect(page.get_by_role("link", name="Spring")).to_have_count(0)

@@ -53,6 +53,7 @@ def test_going_back_loses_nothing_and_enter_never_creates(
 ) -> None:
     sign_in(page, live_server, "manager")
     page.goto(f"{live_server.url}/releases/new/?process=move")
+    expect(page.get_by_label("Name required")).to_be_focused()
     page.keyboard.type("Autumn")
     page.keyboard.press("Enter")
     page.get_by_label("version").fill("2.5")

@@ -15,7 +15,7 @@
   const topicsOf = (part) => part.dataset.live.split(/\s+/).filter(Boolean);
   const states = new WeakMap();
   const stateOf = (part) => {
-    if (!states.has(part)) states.set(part, { busySince: 0, isDue: false, notBefore: 0, timer: 0 });
+    if (!states.has(part)) states.set(part, { asked: null, busySince: 0, isDue: false, notBefore: 0, timer: 0 });
     return states.get(part);
   };
 
@@ -49,12 +49,12 @@
     const part = aimedAt(event);
     if (!part) return;
     if (event.detail.ctx.sourceElement !== part) window.htmx.trigger(part, "htmx:abort"); // somebody asked for something else
-    stateOf(part).busySince = Date.now();
+    Object.assign(stateOf(part), { asked: event.detail.ctx, busySince: Date.now() });
   });
   document.addEventListener("htmx:finally:request", (event) => {
     const part = aimedAt(event);
-    if (part) {
-      const state = stateOf(part);
+    const state = part && stateOf(part);
+    if (state?.asked === event.detail.ctx) { // an aborted request says nothing of the one that replaced it
       const took = Date.now() - Math.max(state.busySince, liveSince); // a server that was away says nothing of its speed
       state.notBefore = Date.now() + Math.min(SLOWEST, Math.max(GAP, 3 * took));
       state.busySince = 0;
