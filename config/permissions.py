@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from guardian.core import ObjectPermissionChecker
 from guardian.shortcuts import get_objects_for_user
+from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 
 from config.errors import NotPermitted
 from config.trail import Actor
@@ -56,12 +58,41 @@ def visible_by_any(
     actor: Actor, permissions: list[str], queryset: models.QuerySet[M], *, model_wide: bool = True
 ) -> models.QuerySet[M]:
     """The same for holders of any of several permissions; `model_wide` false looks at single objects only."""
-    if actor is None or (model_wide and any(allowed(actor, permission) for permission in permissions)):
+    if _holds_model_wide(actor, permissions, model_wide=model_wide):
         return queryset
-    if isinstance(actor, AnonymousUser) or not isinstance(actor, User) or not actor.is_active:
+    if not isinstance(actor, User) or not actor.is_active:
         return queryset.none()
+    return queryset.filter(_held(actor, permissions, queryset.model, "pk"))
+
+
+def visible_in(actor: Actor, permissions: list[str], model: type[models.Model], field: str) -> models.Q:
+    """Return the condition that `field` is an object of `model` on which `actor` holds any of `permissions`."""
+    if _holds_model_wide(actor, permissions):
+        return models.Q((f"{field}__isnull", False))
+    if not isinstance(actor, User) or not actor.is_active:
+        return models.Q(pk__in=())
+    return _held(actor, permissions, model, field)
+
+
+def _holds_model_wide(actor: Actor, permissions: list[str], *, model_wide: bool = True) -> bool:
+    return actor is None or (model_wide and any(allowed(actor, permission) for permission in permissions))
+
+
+def _held(user: User, permissions: list[str], model: type[models.Model], field: str) -> models.Q:
+    """Return the condition that `field` is an object on which itself, for `user` or a group, a permission is held.
+
+    The tables of permissions alone are asked: a page has this condition in it many times over.
+    """
     codenames = [permission.partition(".")[2] for permission in permissions]
-    held: models.QuerySet[M] = get_objects_for_user(
-        actor, codenames, queryset, any_perm=True, accept_global_perms=False, with_superuser=model_wide
-    )
-    return held
+    of_users, of_groups = get_user_obj_perms_model(model), get_group_obj_perms_model(model)
+    if of_users.objects.is_generic() or of_groups.objects.is_generic():
+        rows = get_objects_for_user(
+            user, codenames, model, any_perm=True, accept_global_perms=False, with_superuser=False
+        )
+        return models.Q((f"{field}__in", rows.values("pk")))
+    kind = ContentType.objects.get_for_model(model)
+    wanted = {"permission__codename__in": codenames, "permission__content_type": kind}
+    groups = User.groups.through.objects.filter(user=user).values("group")
+    own = of_users.objects.filter(user=user, **wanted).values("content_object")
+    theirs = of_groups.objects.filter(group__in=groups, **wanted).values("content_object")
+    return models.Q((f"{field}__in", own)) | models.Q((f"{field}__in", theirs))

@@ -8,11 +8,14 @@ What is on hold is decided by them and by the owners of the activity and of the 
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
+
 from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from config.errors import NotFound, NotPermitted
-from config.permissions import allowed, visible_by_any
+from config.permissions import allowed, visible_in
 from config.trail import Actor
 from processes.models import Process
 from releases import assignees
@@ -26,22 +29,22 @@ def visible_releases(actor: Actor) -> QuerySet[Release]:
         return releases
     if not isinstance(actor, User) or not actor.is_active:
         return releases.none()
-    own = visible_by_any(actor, ["releases.view_release", "releases.operate_release"], releases)
-    groups = visible_by_any(
-        actor, ["releases.view_releasegroup", "releases.operate_releasegroup"], ReleaseGroup.objects.all()
-    )
-    processes = visible_by_any(actor, ["processes.start_process", "processes.operate_process"], Process.objects.all())
     part = Participant.objects.filter(release=OuterRef("pk")).filter(
         Q(user=actor) | Q(group__in=actor.groups.values("pk"))
     )
-    return releases.filter(
-        Q(pk__in=own.values("pk"))
-        | Q(group__in=groups.values("pk"))
-        | Q(process__in=processes.values("pk"))
-        | Q(created_by=actor)
-        | Q(started_by=actor)
-        | Exists(part)
+    held = _holds_around(
+        actor,
+        ["releases.view_release", "releases.operate_release"],
+        ["releases.view_releasegroup", "releases.operate_releasegroup"],
+        ["processes.start_process", "processes.operate_process"],
     )
+    return releases.filter(held | Q(created_by=actor) | Q(started_by=actor) | Exists(part))
+
+
+def _holds_around(actor: Actor, on_release: list[str], on_group: list[str], on_process: list[str]) -> Q:
+    """Return the condition that `actor` holds one of these permissions: on a release, its group or its process."""
+    kinds = (("pk", Release, on_release), ("group", ReleaseGroup, on_group), ("process", Process, on_process))
+    return reduce(or_, (visible_in(actor, names, model, field) for field, model, names in kinds))
 
 
 def may_operate(actor: Actor, release: Release) -> bool:
@@ -58,11 +61,11 @@ def operable_releases(actor: Actor) -> QuerySet[Release]:
     releases = Release.objects.all()
     if actor is None or allowed(actor, "releases.operate_release"):
         return releases
-    own = visible_by_any(actor, ["releases.operate_release"], releases)
-    groups = visible_by_any(actor, ["releases.operate_releasegroup"], ReleaseGroup.objects.all())
-    processes = visible_by_any(actor, ["processes.operate_process"], Process.objects.all())
-    held = Q(pk__in=own.values("pk")) | Q(group__in=groups.values("pk")) | Q(process__in=processes.values("pk"))
-    return releases.filter(held)
+    return releases.filter(
+        _holds_around(
+            actor, ["releases.operate_release"], ["releases.operate_releasegroup"], ["processes.operate_process"]
+        )
+    )
 
 
 def may_start(actor: Actor, process: Process, group: ReleaseGroup | None = None) -> bool:
