@@ -24,6 +24,7 @@ from activities.fields import searchable
 from releases import assignees, policy
 from releases.execution import people
 from releases.models import ActivityRun, Release, ReleaseRole, SignOff, TaskRun
+from releases.reading import columns
 from releases.reading.due import is_overdue
 
 UNDER_WAY = ("running", "paused")
@@ -137,9 +138,9 @@ def _runs(user: User) -> QuerySet[ActivityRun]:
     tasks = TaskRun.objects.filter(activity_run=OuterRef("pk"), attempt=OuterRef("attempt"), done_at=None)
     first_task = Subquery(tasks.order_by("due_at").values("due_at")[:1])
     return (
-        ActivityRun.objects.alias(asked=searchable("work"), first_due_at=Least("due_at", "phase__due_at", first_task))
+        columns.asking(ActivityRun.objects.all())
+        .alias(asked=searchable("work"), first_due_at=Least("due_at", "phase__due_at", first_task))
         .filter(_WAITING, release__state__in=UNDER_WAY, release__in=policy.visible_releases(user))
-        .select_related("release", "phase")
         .prefetch_related(
             _OPEN_TASKS,
             Prefetch("sign_offs", SignOff.objects.filter(user=user, void_at=None), to_attr="own_sign_offs"),

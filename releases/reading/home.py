@@ -16,6 +16,7 @@ from releases.findings import Finding
 from releases.health import FAILING, ON_HOLD, UNDER_WAY, WAITING, with_health
 from releases.models import Release
 from releases.reading.before_start import Standing, standings_of_many
+from releases.reading.columns import listed
 
 #: How many releases each part shows, and how far it looks.
 MOST_UNDER_WAY, MOST_COMING, MOST_FINISHED = 12, 40, 10
@@ -59,7 +60,7 @@ class Home:
 
 def home_of(actor: Actor, *, now: datetime) -> Home:
     """Return what `actor`'s home shows of the releases they may see, days in the current zone; the same few queries."""
-    visible = policy.visible_releases(actor).select_related("process", "revision", "group")
+    visible = listed(policy.visible_releases(actor))
     running = list(_by_urgency(visible)[: MOST_UNDER_WAY + 1])
     planned = visible.filter(state="scheduled", planned_start_at__lt=now + AHEAD).order_by("planned_start_at", "pk")
     coming = list(planned[: MOST_COMING + 1])

@@ -17,6 +17,7 @@ from releases import policy
 from releases.health import UNDER_WAY, with_health
 from releases.models import Release
 from releases.progress import Progress, progress_of
+from releases.reading.columns import listed
 from releases.reading.places import Order, slice_of
 from releases.reading.search import Search, found_by
 from releases.services import saved_views
@@ -117,9 +118,9 @@ def _heads(visible: QuerySet[Release]) -> list[tuple[str, list[Release], int]]:
 
 def _parts(request: HttpRequest, found: Iterable[tuple[str, list[Release], int]]) -> list[Part]:
     """Return parts with all that their rows show."""
-    listed = [part for part in found if part[1]]
-    ids = [release.pk for _, releases, _ in listed for release in releases]
-    progress, verbs = progress_of(ids), _verbs(request, [release for _, releases, _ in listed for release in releases])
+    filled = [part for part in found if part[1]]
+    ids = [release.pk for _, releases, _ in filled for release in releases]
+    progress, verbs = progress_of(ids), _verbs(request, [release for _, releases, _ in filled for release in releases])
     return [
         Part(
             name,
@@ -127,7 +128,7 @@ def _parts(request: HttpRequest, found: Iterable[tuple[str, list[Release], int]]
             total,
             is_folded=name == "Planned",
         )
-        for name, releases, total in listed
+        for name, releases, total in filled
     ]
 
 
@@ -140,5 +141,4 @@ def _verbs(request: HttpRequest, releases: Sequence[Release]) -> dict[int, str]:
 
 def _with_columns(releases: QuerySet[Release]) -> QuerySet[Release]:
     """Return releases with what a row shows."""
-    found: QuerySet[Release] = with_health(releases).select_related("process", "revision", "group")
-    return found
+    return listed(with_health(releases))
