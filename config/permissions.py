@@ -6,12 +6,13 @@ user at all means the machine itself, which may do everything; nobody signed in 
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from guardian.core import ObjectPermissionChecker
+from guardian.models.models import BaseGenericObjectPermission
 from guardian.shortcuts import get_objects_for_user
 from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 
@@ -19,6 +20,8 @@ from config.errors import NotPermitted
 from config.trail import Actor
 
 M = TypeVar("M", bound=models.Model)
+#: What finds the tables of permissions that people and groups hold on objects of a model.
+_TABLES = (get_user_obj_perms_model, get_group_obj_perms_model)
 
 
 def allowed(actor: Actor, permission: str, obj: models.Model | None = None) -> bool:
@@ -84,8 +87,8 @@ def _held(user: User, permissions: list[str], model: type[models.Model], field: 
     The tables of permissions alone are asked: a page has this condition in it many times over.
     """
     codenames = [permission.partition(".")[2] for permission in permissions]
-    of_users, of_groups = get_user_obj_perms_model(model), get_group_obj_perms_model(model)
-    if of_users.objects.is_generic() or of_groups.objects.is_generic():
+    of_users, of_groups = (find(cast("models.Model", model)) for find in _TABLES)
+    if issubclass(of_users, BaseGenericObjectPermission) or issubclass(of_groups, BaseGenericObjectPermission):
         rows = get_objects_for_user(
             user, codenames, model, any_perm=True, accept_global_perms=False, with_superuser=False
         )
@@ -93,6 +96,6 @@ def _held(user: User, permissions: list[str], model: type[models.Model], field: 
     kind = ContentType.objects.get_for_model(model)
     wanted = {"permission__codename__in": codenames, "permission__content_type": kind}
     groups = User.groups.through.objects.filter(user=user).values("group")
-    own = of_users.objects.filter(user=user, **wanted).values("content_object")
-    theirs = of_groups.objects.filter(group__in=groups, **wanted).values("content_object")
+    own = of_users._default_manager.filter(user=user, **wanted).values("content_object")
+    theirs = of_groups._default_manager.filter(group__in=groups, **wanted).values("content_object")
     return models.Q((f"{field}__in", own)) | models.Q((f"{field}__in", theirs))
