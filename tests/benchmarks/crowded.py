@@ -77,7 +77,7 @@ def _addresses(user: Any) -> list[str]:
     found = ["/", "/home/waiting/", *(f"/releases/{query}" for query in LISTS), f"/releases/?group={group.slug}"]
     found += [page, f"{page}activities/{run.pk}/", f"/calendar/releases/{release.pk}/"]
     found += [f"{page}{part}/" for part in ("events", "values", "changes", "timeline", "wall", "runbook")]
-    found += ["/groups/", f"/groups/{group.slug}/", "/releases/new/", "/processes/crowd-1/"]
+    found += ["/groups/", f"/groups/{group.slug}/", "/releases/new/"]
     found += [f"/releases/{planned.pk}/"] if planned else []
     found += [*(f"/calendar/{query}" for query in CALENDAR), *ELSEWHERE]
     return [*found, "/api/v1/releases/", "/api/v1/releases/?health=on_hold", "/api/v1/me/"]
