@@ -220,7 +220,7 @@ def conflicts_between(
 def _pairs(met: list[Met], window: Stretch, group: ReleaseGroup | None, actor: Actor) -> list[Pair]:
     found: list[Pair] = []
     ids = {side.release_id for one, other, _ in met for side in (one, other)}
-    seen = set(policy.visible_releases(actor).filter(pk__in=ids).values_list("pk", flat=True)) if ids else set()
+    seen = policy.visible_ids(actor, ids)
     for one, other, shared in met:
         if group is not None and group.pk not in (one.group_id, other.group_id):
             continue
@@ -235,7 +235,7 @@ def seen_by(actor: Actor, conflicts: Iterable[Conflict]) -> list[Conflict]:
     """Return the conflicts with the releases that `actor` may not see made nameless. One query."""
     listed = list(conflicts)
     ids = {one.release_id for one in listed if one.release_id is not None}
-    seen = set(policy.visible_releases(actor).filter(pk__in=ids).values_list("pk", flat=True)) if ids else set()
+    seen = policy.visible_ids(actor, ids)
     return [_masked(one, seen) for one in listed]
 
 

@@ -37,6 +37,11 @@ class Named:
     author: str = ""
     link: str = ""
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells it from all others of a release: kind, repository and reference."""
+        return self.kind, self.repository, self.reference
+
 
 @dataclass(slots=True)
 class Reading:
@@ -51,7 +56,7 @@ def read(kind: str, said: Any, place: str) -> Reading:
 
     A text is JSON, or references apart by spaces, commas or lines.
     """
-    reading, seen = Reading(), set[tuple[str, str]]()
+    reading, seen = Reading(), set[tuple[str, str, str]]()
     entries = _entries(said)
     if len(entries) > MOST:
         reading.faults.append(Fault(place, f"It names {len(entries)}.", f"The first {MOST} are kept."))
@@ -59,8 +64,8 @@ def read(kind: str, said: Any, place: str) -> Reading:
         named = _named(kind, entry)
         faults = list(_faults(named, f"{place}[{index}]"))
         reading.faults += faults
-        if not faults and (named.repository, named.reference) not in seen:
-            seen.add((named.repository, named.reference))
+        if not faults and named.key not in seen:
+            seen.add(named.key)
             reading.found.append(named)
     return reading
 
@@ -79,12 +84,15 @@ def _entries(said: Any) -> Sequence[Any]:
     return [] if said is None else [said]
 
 
+def is_web_page(link: str) -> bool:
+    """Return whether a link leads to a page, and to nothing that a browser would run."""
+    return link.startswith(("https://", "http://"))
+
+
 def _named(kind: str, entry: Any) -> Named:
     if not isinstance(entry, Mapping):
         return Named(kind, _text(entry))
-    values = {
-        name: next((_text(entry[word]) for word in words if entry.get(word)), "") for name, words in _WORDS.items()
-    }
+    values = {name: _first(entry, words) for name, words in _WORDS.items()}
     values["title"] = values["title"].partition("\n")[0][: LENGTHS["title"]]
     return Named(kind, **values)
 
@@ -109,5 +117,5 @@ def _faults(named: Named, place: str) -> Iterator[Fault]:
             yield Fault(f"{place}.{name}", f"It has {len(text)} characters.", f"At most {most} are kept.")
         if _UNWRITABLE.search(text):
             yield Fault(f"{place}.{name}", "It contains a character that is no text.", "Remove it.")
-    if named.link and not named.link.startswith(("https://", "http://")):
+    if named.link and not is_web_page(named.link):
         yield Fault(f"{place}.link", "The link leads to no web page.", "It starts with https:// or http://.")

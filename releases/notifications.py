@@ -53,13 +53,14 @@ def announce(release_id: int, until: datetime) -> int:
 def mail_notices(user_id: int, *, now: datetime) -> int:
     """Send one mail about everything a person was told and not mailed yet; return how many notices it holds.
 
-    While the mail server cannot be reached they are kept, and tried again every five minutes for a day.
+    While the mail server cannot be reached they are kept, and tried again every five minutes for a day. What somebody
+    else is just mailing lies most of these five minutes ahead, and is left to them.
     """
     with transaction.atomic():
-        waiting = Notice.objects.filter(user=user_id, mail_at__isnull=False)
-        found = list(waiting.select_for_update(skip_locked=True, no_key=True, of=("self",)).order_by("id"))
-        Notice.objects.filter(pk__in=[one.pk for one in found]).update(mail_at=now + AGAIN)
-    rows = {one.pk for one in found}
+        waiting = Notice.objects.filter(user=user_id, mail_at__lt=now + AGAIN / 2)
+        locked = waiting.select_for_update(skip_locked=True, no_key=True).order_by("id")
+        rows = list(locked.values_list("pk", flat=True))
+        Notice.objects.filter(pk__in=rows).update(mail_at=now + AGAIN)
     user = User.objects.filter(pk=user_id, is_active=True).exclude(email="").first()
     notices = list(notices_of(user).filter(pk__in=rows, read_at=None).order_by("id")) if user is not None else []
     fresh = [one for one in notices if now - one.at < GIVE_UP]

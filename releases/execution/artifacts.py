@@ -8,6 +8,7 @@ from django.db.models import CharField
 
 from config.errors import ExpressionFailed
 from processes import expressions
+from releases.changes import is_web_page
 from releases.execution.changes import record_changes
 from releases.execution.locked import Locked, Run
 from releases.execution.scope import Scope
@@ -51,6 +52,6 @@ def _columns(values: dict[str, Any]) -> dict[str, str]:
             raise ExpressionFailed(
                 f"The artifact's {name} has {len(columns[name])} characters; at most {most} are kept."
             )
-    if columns["link"] and not columns["link"].startswith(("https://", "http://")):
+    if columns["link"] and not is_web_page(columns["link"]):
         raise ExpressionFailed("The artifact's link leads to no web page.")
     return columns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
 
 from config.trail import MACHINE
@@ -37,20 +38,9 @@ def keep_changes(
 ) -> list[Named]:
     """Keep those that the release does not carry yet, and return them. The caller holds the release's lock."""
     known = set(Change.objects.filter(release=release_id).values_list("kind", "repository", "reference"))
-    added = [named for named in found if (named.kind, named.repository, named.reference) not in known]
+    added = [named for named in found if named.key not in known]
     rows = [
-        Change(
-            release_id=release_id,
-            activity_run_id=run_id,
-            kind=named.kind,
-            repository=named.repository,
-            reference=named.reference,
-            title=named.title,
-            author=named.author,
-            link=named.link,
-            at=now,
-            added_by_name=by_name,
-        )
+        Change(release_id=release_id, activity_run_id=run_id, at=now, added_by_name=by_name, **asdict(named))
         for named in added
     ]
     Change.objects.bulk_create(rows, ignore_conflicts=True)

@@ -39,6 +39,11 @@ class ReleaseGroup(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def zone(self) -> str:
+        """The name of the zone that its cadence is written in; UTC without one."""
+        return str((self.body.get("cadence") or {}).get("timezone") or "UTC")
+
 
 class Freeze(models.Model):
     """A window in which releases or activities in its scope may not start. `body` holds scope, window, in_flight.

@@ -130,7 +130,7 @@ def told(actor: Actor, events: list[Event]) -> list[Told]:
     """Return a page of events with what each changed. At most two queries."""
     events = shown_to(actor, events)
     named = {event.release_id for event in events if event.release_id is not None}
-    seen = set(policy.visible_releases(actor).filter(pk__in=named).values_list("pk", flat=True)) if named else set()
+    seen = policy.visible_ids(actor, named)
     return [Told(event, differences(event.before, event.after), event.release_id in seen) for event in events]
 
 

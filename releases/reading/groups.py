@@ -112,7 +112,7 @@ class GroupDetail:
 
 def group_detail(actor: Actor, group: ReleaseGroup, *, now: datetime, dates: int) -> GroupDetail:
     """Return a group's next dates and its releases, those that `actor` may see; the same few queries for any number."""
-    detail = GroupDetail(words_of(group), str((group.body.get("cadence") or {}).get("timezone") or "UTC"))
+    detail = GroupDetail(words_of(group), group.zone)
     found: list[NextDate] = []
     try:
         found = next_dates(actor, group, after=now, most=dates).dates

@@ -36,7 +36,7 @@ def attach_changes(
         added = keep_changes(release.pk, found, now=now, by_name=actor_name(actor))
         if added:
             record(actor, "changes.recorded", locked, after=told_of(added), release_id=release.pk, now=now)
-    wanted = {(named.kind, named.repository, named.reference) for named in found}
+    wanted = {named.key for named in found}
     rows = Change.objects.filter(release=release, reference__in={named.reference for named in found})
     return [row for row in rows if (row.kind, row.repository, row.reference) in wanted], len(added)
 
@@ -67,7 +67,7 @@ def _artifact_faults(given: Mapping[str, str]) -> list[Fault]:
     faults = [fault for name, most in COLUMNS.items() for fault in text_faults(name, given[name], most=most)]
     if not given["name"]:
         faults.append(Fault("name", "An artifact needs a name."))
-    if given["link"] and not given["link"].startswith(("https://", "http://")):
+    if given["link"] and not changes.is_web_page(given["link"]):
         faults.append(Fault("link", "The link leads to no web page.", "It starts with https:// or http://."))
     return faults
 

@@ -141,7 +141,6 @@ def _decide(
     locked.decision_reason = reason
     locked.decided_at, locked.decided_by_name = now, actor_name(actor)
     locked.decided_by = actor if isinstance(actor, User) else None
-    locked.save(update_fields=["decision_reason", "decided_at", "decided_by", "decided_by_name"])
     _move(actor, locked, to, reason=reason, now=now)
     return locked
 
@@ -149,7 +148,7 @@ def _decide(
 def _move(actor: Actor, exception: FreezeException, to: str, *, reason: str, now: datetime) -> None:
     before: dict[str, Any] = {"state": exception.state}
     exception.state = to
-    exception.save(update_fields=["state"])
+    exception.save(update_fields=["state", "decision_reason", "decided_at", "decided_by", "decided_by_name"])
     record(
         actor,
         f"freeze_exception.{'voided' if to == State.VOID else to}",

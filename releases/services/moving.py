@@ -186,7 +186,7 @@ def _rule(group: ReleaseGroup | None) -> Mapping[str, Any]:
 
 
 def _zone(group: ReleaseGroup | None) -> str:
-    return str(_rule(group).get("timezone") or "UTC")
+    return group.zone if group is not None else "UTC"
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,17 +92,9 @@ def what_stands(release: Release, preview: Preview, *, now: datetime, holders: b
 
     Without `holders`, not which running releases hold what only one may hold: they may be over by then.
     """
-    return _standing(release, preview, _touched(release, preview, now) if holders else None, now=now)
-
-
-def _standing(
-    release: Release, preview: Preview, whats: frozenset[str] | None, *, now: datetime, seen: Glance | None = None
-) -> list[Finding]:
-    """Return what stands in the way; whoever starts has `seen` the release, and keeps others from what it holds."""
-    inputs, is_start = preview.resolved.inputs, seen is not None
-    return gates.standing(
-        release, expanded=preview.expanded, inputs=inputs, now=now, whats=whats, seen=seen, hold=is_start
-    )
+    whats = _touched(release, preview, now) if holders else None
+    inputs = preview.resolved.inputs
+    return gates.standing(release, expanded=preview.expanded, inputs=inputs, now=now, whats=whats)
 
 
 def start_release(
@@ -147,13 +139,14 @@ def begin_release(
         if expansion is None or preview.resolved.faults:
             raise InvalidInput(preview.resolved.faults)
         whats = _touched(locked, preview, now)
-        found = _standing(locked, preview, whats, now=now, seen=seen)
+        inputs, expanded = preview.resolved.inputs, preview.expanded
+        found = gates.standing(locked, expanded=expanded, inputs=inputs, now=now, whats=whats, seen=seen, hold=True)
         stops = [finding for finding in found if finding.stops]
         if break_glass is not None:
             breaking.break_glass(actor, locked, stops, reason=break_glass, now=now)
         elif stops:
             raise gates.Stopped(mentions.masked(actor, stops))
-        take_part(locked, preview.expanded)
+        take_part(locked, expanded)
         bookings.book_started(locked, whats, now=now)
         lifecycle.begin(
             locked.pk,
@@ -163,7 +156,7 @@ def begin_release(
             columns={
                 "revision": expansion.revision,
                 "given_at_start": dict(given),
-                "inputs": preview.resolved.inputs,
+                "inputs": inputs,
                 "sources": preview.resolved.sources,
                 "values": preview.resolved.values,
             },

@@ -17,7 +17,7 @@ for planning, or planning for it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -122,11 +122,11 @@ def plan_locked(actor: Actor, group: ReleaseGroup, *, now: datetime, ahead: time
     known = [Planned(pk, _occurs_at(row), is_free=True) for pk, row in releases.items()]
     known += [Planned(row.pk, _occurs_at(row), is_free=False, is_ahead=_occurs_at(row) >= now) for row in fixed]
     extra = {one.occurs_at for one in wanted if any(bend.kind == "extra" for bend in one.bends)}
-    pairs = reconcile(known, [one.occurs_at for one in wanted], str(rule.get("timezone") or "UTC"), extra)
+    pairs = reconcile(known, [one.occurs_at for one in wanted], group.zone, extra)
     for pk, moment in pairs.claimed.items():
         Release.objects.filter(pk=pk).update(occurs_at=moment)
     by_moment = {one.occurs_at: one for one in wanted}
-    seen = _seen(actor, [*releases, *(row.pk for row in fixed)])
+    seen = policy.visible_ids(actor, [*releases, *(row.pk for row in fixed)])
     numbers = _numbers(group, [*pairs.moved.values(), *pairs.created], [*pairs.moved, *pairs.removed])
     changes = [_remove(actor, releases[pk], now) for pk in pairs.removed]
     for pk, moment in pairs.moved.items():
@@ -139,12 +139,6 @@ def plan_locked(actor: Actor, group: ReleaseGroup, *, now: datetime, ahead: time
     _look_again(group, rule, horizon, now)
     changes = [replace(one, is_seen=one.kind == "created" or one.release_id in seen) for one in changes]
     return sorted(changes, key=lambda change: change.after or change.before or now)
-
-
-def _seen(actor: Actor, ids: Collection[int]) -> set[int]:
-    if actor is None:
-        return set(ids)
-    return set(policy.visible_releases(actor).filter(pk__in=ids).values_list("pk", flat=True)) if ids else set()
 
 
 def look_anew(actor: Actor, group: ReleaseGroup, *, now: datetime) -> None:
@@ -208,14 +202,13 @@ def _numbers(group: ReleaseGroup, moments: Iterable[datetime], free: Iterable[in
 
 def _plan(group: ReleaseGroup, one: Occurrence, number: int) -> dict[str, Any]:
     """Return what the group says about a release, by the names of its columns."""
-    zone = str((group.body.get("cadence") or {}).get("timezone") or "UTC")
     known = {"start": one.starts_at, "sequence": number}
     name = group.body.get("release_name") or f"{group.name} {one.wall:%Y-%m-%d}"
     return {
         "occurs_at": one.occurs_at,
         "sequence": number,
-        "name": str(expressions.evaluate(name, known, zone=zone))[:200],
-        "version": str(expressions.evaluate(group.body.get("version") or "", known, zone=zone))[:100],
+        "name": str(expressions.evaluate(name, known, zone=group.zone))[:200],
+        "version": str(expressions.evaluate(group.body.get("version") or "", known, zone=group.zone))[:100],
         "planned_start_at": one.starts_at,
         "planned_end_at": one.ends_at,
         "process": group.process,

@@ -112,7 +112,7 @@ def _show_skip(
         release = foresee_skip(person(request), group, occurs_at=occurs_at, now=timezone.now())
     context: dict[str, Any] = {
         "group": group,
-        "zone": str((group.body.get("cadence") or {}).get("timezone") or "UTC"),
+        "zone": group.zone,
         "occurs_at": occurs_at,
         "is_possible": occurs_at is not None and (error is None or request.method == "POST"),
         "release": release,

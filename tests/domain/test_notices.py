@@ -157,3 +157,18 @@ def test_those_mentioned_in_a_comment_are_told_if_they_may_see_it(groups, owner,
     body = "@owner, please look. @stranger @nobody mail@manager @manager."
     answering.add_comment(manager, run, body, now=MONDAY)
     assert [(n.user.username, str(n)) for n in Notice.objects.all()] == [("owner", "manager mentioned you in Check")]
+
+
+def test_nobody_is_mailed_twice_while_a_slow_mail_server_takes_the_mail(
+    groups, owner, told, mailoutbox, engine, monkeypatch
+):
+    start(SHOP)
+    send = notifications._send
+
+    def slowly(mails):
+        assert notifications.mail_notices(owner.pk, now=MONDAY + timedelta(seconds=30)) == 0
+        return send(mails)
+
+    monkeypatch.setattr(notifications, "_send", slowly)
+    told(MONDAY)
+    assert [mail.to for mail in mailoutbox] == [["owner@example.com"]]

@@ -43,7 +43,7 @@ class Command(BlueprintCommand):
 def _on(actor: User | None, group: ReleaseGroup, day: str) -> list[NextDate]:
     if not FORMATS.conforms(day, "day"):
         raise InvalidInput([Fault("day", "This is no day.", "Write it like 2026-12-24.")])
-    zone = ZoneInfo(str((group.body.get("cadence") or {}).get("timezone") or "UTC"))
+    zone = ZoneInfo(group.zone)
     start = datetime.combine(date.fromisoformat(day), time.min, zone)
     found = reading.next_dates(actor, group, after=start, before=start + timedelta(days=1)).dates
     if not found:
