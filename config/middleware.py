@@ -10,6 +10,7 @@ from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from config.permissions import keeping
 from config.trail import request_id
 
 TRUSTED_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -32,6 +33,18 @@ class RequestId:
             request_id.reset(token)
         response["X-Request-ID"] = chosen
         return response
+
+
+class KeptPermissions:
+    """Has what a person holds on single objects read at most once for each request."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Returns the answer to `request`."""
+        with keeping():
+            return self.get_response(request)
 
 
 class ContentPolicy(CSPMiddleware):

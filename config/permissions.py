@@ -6,6 +6,10 @@ user at all means the machine itself, which may do everything; nobody signed in 
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar, cast
 
 from django.contrib.auth.models import User
@@ -22,6 +26,22 @@ from config.trail import Actor
 M = TypeVar("M", bound=models.Model)
 #: What finds the tables of permissions that people and groups hold on objects of a model.
 _TABLES = (get_user_obj_perms_model, get_group_obj_perms_model)
+#: The ids of a model's objects by the permission a person holds on them.
+Held = dict[str, set[int]]
+#: What has been read for this request, by person and model; None while there is none.
+_kept: ContextVar[dict[tuple[int, type[models.Model]], Held | None] | None] = ContextVar("kept", default=None)
+#: So many permissions on objects of one model are looked up once for a request; with more, the database joins.
+MOST_KEPT = 1000
+
+
+@contextmanager
+def keeping() -> Iterator[None]:
+    """Reads what a person holds on single objects at most once a model while it lasts: for the length of a request."""
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
 
 
 def allowed(actor: Actor, permission: str, obj: models.Model | None = None) -> bool:
@@ -87,15 +107,55 @@ def _held(user: User, permissions: list[str], model: type[models.Model], field: 
     The tables of permissions alone are asked: a page has this condition in it many times over.
     """
     codenames = [permission.partition(".")[2] for permission in permissions]
-    of_users, of_groups = (find(cast("models.Model", model)) for find in _TABLES)
+    held = _held_by(user, model)
+    if held is not None:
+        return models.Q((f"{field}__in", sorted(set().union(*(held[name] for name in codenames if name in held)))))
+    of_users, of_groups = _tables_of(model)
     if issubclass(of_users, BaseGenericObjectPermission) or issubclass(of_groups, BaseGenericObjectPermission):
         rows = get_objects_for_user(
             user, codenames, model, any_perm=True, accept_global_perms=False, with_superuser=False
         )
         return models.Q((f"{field}__in", rows.values("pk")))
-    kind = ContentType.objects.get_for_model(model)
-    wanted = {"permission__codename__in": codenames, "permission__content_type": kind}
-    groups = User.groups.through.objects.filter(user=user).values("group")
-    own = of_users._default_manager.filter(user=user, **wanted).values("content_object")
-    theirs = of_groups._default_manager.filter(group__in=groups, **wanted).values("content_object")
+    own, theirs = (
+        rows.filter(permission__codename__in=codenames).values("content_object") for rows in _rows_of(user, model)
+    )
     return models.Q((f"{field}__in", own)) | models.Q((f"{field}__in", theirs))
+
+
+def _held_by(user: User, model: type[models.Model]) -> Held | None:
+    """Return what `user` holds on objects of `model`, read once a request; None if that is too much, or no request."""
+    kept = _kept.get()
+    if kept is None:
+        return None
+    key = (user.pk, model)
+    if key not in kept:
+        kept[key] = _read_held(user, model)
+    return kept[key]
+
+
+def _read_held(user: User, model: type[models.Model]) -> Held | None:
+    if any(issubclass(table, BaseGenericObjectPermission) for table in _tables_of(model)):
+        return None
+    own, theirs = (rows.values_list("permission__codename", "content_object") for rows in _rows_of(user, model))
+    rows = list(own.union(theirs, all=True)[: MOST_KEPT + 1])
+    if len(rows) > MOST_KEPT:
+        return None
+    held: Held = defaultdict(set)
+    for codename, pk in rows:
+        held[codename].add(pk)
+    return held
+
+
+def _tables_of(model: type[models.Model]) -> list[type[models.Model]]:
+    return [find(cast("models.Model", model)) for find in _TABLES]
+
+
+def _rows_of(user: User, model: type[models.Model]) -> tuple[models.QuerySet, models.QuerySet]:
+    """Return the rows of permissions on objects of `model`: those of a person, and those of the person's groups."""
+    of_users, of_groups = _tables_of(model)
+    kind = ContentType.objects.get_for_model(model)
+    groups = User.groups.through.objects.filter(user=user).values("group")
+    return (
+        of_users._default_manager.filter(user=user, permission__content_type=kind),
+        of_groups._default_manager.filter(group__in=groups, permission__content_type=kind),
+    )

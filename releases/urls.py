@@ -76,7 +76,7 @@ group_pages = (
 freeze_pages = (
     [
         path("freezes/", freeze.show_list, name="list"),
-        path("freezes/stop/", freezes.stop, name="stop"),
+        path("stop-the-line/", freezes.stop, name="stop"),
         path("freezes/<slug:slug>/", freeze.show, name="show"),
         path("freezes/<slug:slug>/exceptions/", freeze.ask, name="ask"),
         path("freezes/<slug:slug>/exceptions/<int:pk>/<slug:verb>/", freeze.decide, name="decide"),

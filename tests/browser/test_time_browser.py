@@ -60,7 +60,7 @@ def addresses(release: Release) -> list[str]:
         page_of(release),
         page_of(release, "start/"),
         page_of(release, "move/"),
-        "/freezes/stop/",
+        "/stop-the-line/",
     ]
 
 

@@ -119,7 +119,7 @@ def test_strangers_find_no_group_and_those_who_see_one_find_only_that(train: Rel
         assert (address, reader.status) == (address, 404)
         reader.send(address, reason="x")
         assert reader.status in (404, 405)
-    reader.send("/freezes/stop/", scope="everything", reason="x")
+    reader.send("/stop-the-line/", scope="everything", reason="x")
     assert (reader.status, Event.objects.count(), Freeze.objects.count()) == (403, told, 0)
     save_group(None, {**DOCUMENT, "id": "other", "name": "Other"}, now=timezone.now())
     text = seeing(User.objects.get(pk=stranger.pk), train, "view_releasegroup").open("/groups/")
@@ -242,17 +242,17 @@ def test_a_freeze_that_applies_is_on_the_lists_and_is_lifted_there(manager: User
 def test_the_line_is_stopped_for_some_groups_or_all(manager: User) -> None:
     reader = Reader(manager)
     assert "Stop the line" in reader.open("/")
-    assert "Train" in reader.open("/freezes/stop/")
-    text = reader.send("/freezes/stop/", scope="groups", groups="other", until="soon")
+    assert "Train" in reader.open("/stop-the-line/")
+    text = reader.send("/stop-the-line/", scope="groups", groups="other", until="soon")
     assert reader.status == 400
     for words in ("Choose at least one", "A reason is required.", "'soon' is not a date and time."):
         assert words in text
-    text = reader.send("/freezes/stop/", scope="groups", groups="train", reason="Cart is down")
+    text = reader.send("/stop-the-line/", scope="groups", groups="train", reason="Cart is down")
     assert "Line stopped: Cart is down It stops groups train, until it is lifted." in text
-    text = reader.send("/freezes/stop/", scope="everything", reason="All is down", until="2100-01-01T00:00")
+    text = reader.send("/stop-the-line/", scope="everything", reason="All is down", until="2100-01-01T00:00")
     assert "more than ten years away" in text
     until = typed(timezone.now() + timedelta(hours=2))
-    assert "It stops everything, until" in reader.send("/freezes/stop/", scope="everything", reason="x", until=until)
+    assert "It stops everything, until" in reader.send("/stop-the-line/", scope="everything", reason="x", until=until)
     assert Freeze.objects.count() == 2
 
 
