@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.looks import OTHER_SCREENS, SCREENS
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = ("disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-component-update")
@@ -43,3 +47,28 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
         "executable_path": chromium(),
         "args": [*sandbox, *(f"--{name}" for name in QUIET)],
     }
+
+
+def _screen(look: str, width: int, *marks: pytest.MarkDecorator) -> Any:
+    return pytest.param((look, width), id=f"{look}-{width}", marks=marks)
+
+
+@pytest.fixture(
+    params=[*(_screen(*one) for one in SCREENS), *(_screen(*one, pytest.mark.long) for one in OTHER_SCREENS)]
+)
+def screen(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
+    """A page on a screen of each look and width."""
+    look, width = request.param
+    context = browser.new_context(color_scheme=look, viewport={"width": width, "height": 800})
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def complaints(page: Page) -> Iterator[list[str]]:
+    """What the browser complains about; every test fails on any."""
+    found: list[str] = []
+    page.on("console", lambda message: found.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    yield found
+    assert found == []

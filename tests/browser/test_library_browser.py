@@ -6,10 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import Permission, User
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from processes.services.applying import apply
@@ -17,11 +16,10 @@ from releases.groups import save_group
 from releases.models import ReleaseGroup
 from releases.services.exempting import ask_exception
 from releases.services.freezing import stop_the_line
-from tests.browser.test_pages import complaints, sign_in
+from tests.browser.looks import look, sign_in
 from tests.edges.pages import publish
 from tests.edges.test_pages_library import DEPLOY, SHOP
 
-__all__ = ["complaints"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LONG = "מהדורה " + "of everything that goes to every customer " * 4
 ADDRESSES = [
@@ -66,22 +64,14 @@ def library(groups: Any, manager: User, settings: Any) -> str:
     return f"/freezes/{freeze.slug}/"
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("dark", 360)])
-def test_every_page_suits_everybody(
-    browser: Browser, live_server: LiveServer, library: str, theme: Any, width: int
-) -> None:
-    context = browser.new_context(color_scheme=theme, viewport={"width": width, "height": 800})
-    page, found = context.new_page(), list[str]()
-    sign_in(page, live_server, "manager")
+def test_every_page_suits_everybody(live_server: LiveServer, screen: Page, library: str) -> None:
+    sign_in(screen, live_server, "manager")
+    found: list[str] = []
     for address in [*ADDRESSES, library]:
-        page.goto(live_server.url + address)
-        page.evaluate("document.querySelectorAll('main details:not(.menu)').forEach((fold) => { fold.open = true; })")
-        violations = Axe().run(page).response["violations"]
-        found += [f"{address} {one['id']}: {one['nodes'][0]['html'][:200]}" for one in violations]
-        wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        found += [f"{address} is wider than the screen by {wider}"] if wider > 0 else []
-    context.close()
-    assert not found
+        screen.goto(live_server.url + address)
+        screen.evaluate("document.querySelectorAll('main details:not(.menu)').forEach((fold) => { fold.open = true; })")
+        found += look(screen)
+    assert found == []
 
 
 def test_an_exception_is_granted_and_found_in_the_trail(

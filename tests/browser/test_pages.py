@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -16,11 +15,11 @@ from pytest_django.live_server_helper import LiveServer
 from activities.runners import Outcome
 from releases.models import ActivityRun, Release
 from tests import fakes
+from tests.browser.looks import look_at, sign_in
 from tests.builders import run_of, work
 from tests.edges.pages import KINDS, page_of, panel_of, plan, publish, start
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-SERIOUS = ("serious", "critical")
 
 
 @pytest.fixture
@@ -32,24 +31,6 @@ def release(settings: Settings, manager: User) -> Release:
     day = timedelta(days=1)
     ActivityRun.objects.update(due_at=timezone.now() - day, opens_at=timezone.now() + day)
     return release
-
-
-@pytest.fixture
-def complaints(page: Page) -> Iterator[list[str]]:
-    """What the browser complains about; every test fails on any."""
-    found: list[str] = []
-    page.on("console", lambda message: found.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: found.append(str(error)))
-    yield found
-    assert found == []
-
-
-def sign_in(page: Page, live_server: LiveServer, name: str) -> None:
-    page.goto(f"{live_server.url}/sign-in/")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill("secret")
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Home", exact=True)).to_be_visible()
 
 
 def test_an_owner_finds_what_waits_for_them_and_retries_it(
@@ -150,28 +131,16 @@ def every_page(release: Release, draft: Release) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("look", ["light", "dark"])
-def test_axe_finds_nothing_serious_on_any_page(
-    live_server: LiveServer, browser: Browser, release: Release, manager: User, owner: User, look: str
+def test_every_page_suits_everybody(
+    live_server: LiveServer, screen: Page, release: Release, manager: User, owner: User
 ) -> None:
     draft = plan(release.process, manager, name="Alpha")
     manager.groups.add(*owner.groups.all())
-    found: list[str] = []
-    for width in (1280, 360):
-        context = browser.new_context(color_scheme=look, viewport={"width": width, "height": 800})  # type: ignore[arg-type]
-        page = context.new_page()
-        found += look_at(page, f"{live_server.url}/sign-in/")
-        sign_in(page, live_server, "manager")
-        for address in every_page(release, draft):
-            found += look_at(page, live_server.url + address)
-        context.close()
+    found = look_at(screen, f"{live_server.url}/sign-in/")
+    sign_in(screen, live_server, "manager")
+    for address in every_page(release, draft):
+        found += look_at(screen, live_server.url + address)
     assert found == []
-
-
-def look_at(page: Page, address: str) -> list[str]:
-    page.goto(address)
-    violations = Axe().run(page).response["violations"]
-    return [f"{address} {one['id']}: {one['nodes'][0]['html'][:200]}" for one in violations if one["impact"] in SERIOUS]
 
 
 @pytest.fixture

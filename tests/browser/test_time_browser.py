@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from releases.groups import save_group
 from releases.models import Release, ReleaseGroup
 from releases.services.checking import check_release
 from releases.services.freezing import stop_the_line
-from tests.browser.test_pages import complaints, look_at, sign_in
+from tests.browser.looks import look, look_at, sign_in
 from tests.edges.pages import page_of, publish
 
-__all__ = ["complaints"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LONG = "The train of everything that goes to every customer " * 3
 RULE = {"rrule": "FREQ=WEEKLY;BYDAY=TH", "start": "2026-01-08T09:00", "timezone": "Europe/Berlin", "duration": "2d"}
@@ -106,34 +103,15 @@ def test_the_line_is_stopped_and_the_glass_broken(
     expect(page.get_by_text("It stops everything")).to_have_count(0)
 
 
-@pytest.mark.parametrize("look", ["light", "dark"])
-def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_screen(
-    live_server: LiveServer, browser: Browser, first: Release, manager: User, look: str
-) -> None:
+def test_every_page_suits_everybody(live_server: LiveServer, screen: Page, first: Release, manager: User) -> None:
     stop_the_line(None, scope={"groups": ["train", "long"]}, reason=LONG, now=timezone.now())
     for release in Release.objects.all():
         check_release(release.pk, now=timezone.now())
+    sign_in(screen, live_server, "manager")
     found: list[str] = []
-    for width in (1280, 360):
-        context = browser.new_context(color_scheme=look, viewport={"width": width, "height": 800})  # type: ignore[arg-type]
-        page = context.new_page()
-        sign_in(page, live_server, "manager")
-        for address in addresses(first):
-            found += look_at(page, live_server.url + address)
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            found += [f"{address} is {wide} wide"] if wide > width else []
-            keep(page, f"{address}-{width}-{look}")
-        page.goto(f"{live_server.url}{page_of(first, 'move/')}")
-        page.get_by_label("This and those that follow").check()
-        page.get_by_role("button", name="See what that does").click()
-        keep(page, f"consequences-{width}-{look}")
-        context.close()
-    assert found == []
-
-
-def keep(page: Page, name: str) -> None:
-    """Keep a picture where PICTURES says, for those who want to look."""
-    if folder := os.environ.get("PICTURES"):
-        page.screenshot(
-            path=Path(folder) / f"{name.strip('/').replace('/', '_').replace('?', '_')}.png", full_page=True
-        )
+    for address in addresses(first):
+        found += look_at(screen, live_server.url + address)
+    screen.goto(f"{live_server.url}{page_of(first, 'move/')}")
+    screen.get_by_label("This and those that follow").check()
+    screen.get_by_role("button", name="See what that does").click()
+    assert [*found, *look(screen)] == []

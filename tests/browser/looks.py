@@ -1,0 +1,35 @@
+"""Pages as people open them: signed in, on their screens, and fit for everybody or not."""
+
+from __future__ import annotations
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+SERIOUS = ("serious", "critical")
+#: (look, width in pixels): both looks and both widths every time, the other two with `make screens`.
+SCREENS = (("light", 1280), ("dark", 360))
+OTHER_SCREENS = (("dark", 1280), ("light", 360))
+
+
+def sign_in(page: Page, live_server: LiveServer, name: str) -> None:
+    page.goto(f"{live_server.url}/sign-in/")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill("secret")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Home", exact=True)).to_be_visible()
+
+
+def look_at(page: Page, address: str) -> list[str]:
+    """Open a page; return what is wrong with it."""
+    page.goto(address)
+    return look(page)
+
+
+def look(page: Page) -> list[str]:
+    """Return what is wrong with a page as it stands: what axe finds serious, and by how much it is too wide."""
+    violations = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    serious = [one for one in violations if one["impact"] in SERIOUS]
+    found = [f"{page.url} {one['id']}: {one['nodes'][0]['html'][:200]}" for one in serious]
+    wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    return [*found, f"{page.url} is wider than the screen by {wider}"] if wider > 0 else found
