@@ -10,6 +10,7 @@ Somebody kept out by `different_from` or `same_as` still sees the sign-off here;
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,7 +18,20 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import (
+    BooleanField,
+    Exists,
+    F,
+    Func,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    TextField,
+    Value,
+)
 from django.db.models.functions import Least
 
 from activities.fields import searchable
@@ -66,7 +80,7 @@ def asks_only_signatures(run: ActivityRun) -> bool:
 def waiting_for(
     user: User, *, release: Release | None = None, most: int = MOST, now: datetime | None = None
 ) -> list[Waiting]:
-    """Return what waits for `user`, what is due first and then the oldest first: everywhere, or in one release.
+    """Return what waits for `user`, what is due first and then the oldest first: everywhere, or in one release (seen).
 
     `now` (UTC), if it is not the clock's, decides what is overdue.
     """
@@ -76,12 +90,10 @@ def waiting_for(
     }
     roles = list(ReleaseRole.objects.filter(user=user, release__state__in=UNDER_WAY).values_list("release_id", "role"))
     runs = (
-        _runs(user)
+        _runs(user, release)
         .filter(_speaks_of(own) | _speaks_of_roles(roles))
         .order_by(F("first_due_at").asc(nulls_last=True), "opened_at", "id")
     )
-    if release is not None:
-        runs = runs.filter(release=release)
     found = []
     for run in runs[:most]:
         held = own | {("role", role) for release_id, role in roles if release_id == run.release_id}
@@ -134,13 +146,26 @@ def due_moments(run: ActivityRun) -> list[datetime]:
     return [at for at in (run.due_at, run.phase.due_at, *tasks) if at is not None]
 
 
-def _runs(user: User) -> QuerySet[ActivityRun]:
+class ContainsAny(Func):
+    """Whether a document contains any of some others; one comparison, however many they are."""
+
+    template = "(%(expressions)s::jsonb[]))"
+    arg_joiner = " @> ANY("
+    output_field = BooleanField()
+
+    def __init__(self, document: str, others: Iterable[Any]) -> None:
+        texts = [json.dumps(other) for other in others]
+        super().__init__(F(document), Value(texts, ArrayField(TextField())))
+
+
+def _runs(user: User, release: Release | None) -> QuerySet[ActivityRun]:
+    around = Q(release=release) if release is not None else Q(release__in=policy.visible_releases(user))
     tasks = TaskRun.objects.filter(activity_run=OuterRef("pk"), attempt=OuterRef("attempt"), done_at=None)
     first_task = Subquery(tasks.order_by("due_at").values("due_at")[:1])
     return (
         columns.asking(ActivityRun.objects.all())
         .alias(asked=searchable("work"), first_due_at=Least("due_at", "phase__due_at", first_task))
-        .filter(_WAITING, release__state__in=UNDER_WAY, release__in=policy.visible_releases(user))
+        .filter(_WAITING, around, release__state__in=UNDER_WAY)
         .prefetch_related(
             _OPEN_TASKS,
             Prefetch("sign_offs", SignOff.objects.filter(user=user, void_at=None), to_attr="own_sign_offs"),
@@ -153,15 +178,11 @@ def _speaks_of(names: Names) -> Q:
     """Return the condition that owners, open tasks or approval rules of an activity name any of `names`."""
     spelled = [text for kind, name in names for text in _spellings(kind, name)]
     tasks = TaskRun.objects.filter(activity_run=OuterRef("pk"), attempt=OuterRef("attempt"), done_at=None)
-    condition = Q(phase__owners__overlap=spelled) | Q(Exists(tasks.filter(groups__overlap=spelled)))
-    for kind, name in names:
-        for text in _spellings(kind, name):
-            condition |= Q(asked__approval__rules__contains=[{"group": text}])
-            condition |= Q(asked__approval__rules__contains=[{"or": [text]}])
-            if kind == "user":
-                condition |= Q(asked__approval__rules__contains=[{"user": text}])
-                condition |= Q(asked__approval__rules__contains=[{"users": [text]}])
-    return condition
+    rules: list[Any] = [rule for text in spelled for rule in ({"group": text}, {"or": [text]})]
+    persons = [text for kind, name in names if kind == "user" for text in _spellings(kind, name)]
+    rules += [rule for text in persons for rule in ({"user": text}, {"users": [text]})]
+    asked = ContainsAny("asked__approval__rules", [[rule] for rule in rules])
+    return Q(phase__owners__overlap=spelled) | Q(Exists(tasks.filter(groups__overlap=spelled))) | Q(asked)
 
 
 def _speaks_of_roles(roles: Iterable[tuple[int, str]]) -> Q:

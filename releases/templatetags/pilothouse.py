@@ -100,6 +100,7 @@ def words(name: object) -> str:
 
 
 @register.simple_tag
+@lru_cache(maxsize=256)
 def state(name: str, look: str = "") -> SafeString:
     """Return a state as icon and word; `look` is `pill`, `mark` (the word for screen readers only) or empty."""
     word = format_html('<span class="{}">{}</span>', "unseen" if look == "mark" else "", words(name))
@@ -107,6 +108,7 @@ def state(name: str, look: str = "") -> SafeString:
 
 
 @register.simple_tag
+@lru_cache(maxsize=16)
 def health(name: str) -> SafeString:
     """Return the health of a release under way as icon and word, nothing for others."""
     if not name:
