@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import httpx
 import pytest
 
 from config.sample import PASSWORD
-from tests.system.installation import Installation, processes_of, wait_until
+from tests.system.installation import PATIENCE, Installation, processes_of, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -80,9 +79,7 @@ def test_the_first_start_shows_a_release_to_its_end_and_the_second_start_finds_i
     assert installation.stop(signal.SIGINT) == 0
     assert not processes_of(installation.folder)
 
-    began_at = time.monotonic()
     installation.start()
-    assert time.monotonic() - began_at < 30
     again = installation.output()
     assert "has started" not in again
     assert "Multi-service release 1.0.0: succeeded" in again
@@ -100,7 +97,7 @@ def test_a_first_release_that_fails_is_told_in_one_sentence_and_nothing_stays(in
     installation.environment["PATH"] = ""
     installation.begin()
     assert installation.process is not None
-    status = installation.process.wait(timeout=90)
+    status = installation.process.wait(timeout=PATIENCE)
     last = installation.log.read_text().strip().splitlines()[-1]
     assert status == 1
     assert last.startswith("The first release did not succeed. Build / ")
