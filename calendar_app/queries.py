@@ -24,7 +24,7 @@ from django.db.models.functions import Coalesce, Greatest
 
 from config.models import Event
 from releases import policy
-from releases.models import Booking, Feed, FreezeWindow, Participant, Release, ReleaseGroup
+from releases.models import Booking, Feed, FreezeWindow, Release, ReleaseGroup
 from releases.services.feeds import visible_groups
 
 PAST = timedelta(days=90)
@@ -64,14 +64,12 @@ def _wanted(releases: QuerySet[Release], feed: Feed) -> QuerySet[Release]:
 
 def _concerns(person: User) -> Q:
     """Return whether a person made or started a release, takes part in it, or will own something in it."""
-    groups = person.groups.values("pk")
-    part = Participant.objects.filter(Q(user=person) | Q(group__in=groups), release=OuterRef("pk"))
     names = [
         f"user:{person.get_username()}",
         *(f"group:{name}" for name in person.groups.values_list("name", flat=True)),
     ]
     booked = Booking.objects.filter(release=OuterRef("pk"), what__in=names)
-    return Q(created_by=person) | Q(started_by=person) | Exists(part) | Exists(booked)
+    return policy.concerns(person) | Q(Exists(booked))
 
 
 def _in_sight(releases: QuerySet[Release], now: datetime) -> QuerySet[Release]:

@@ -13,14 +13,15 @@ from functools import reduce
 from operator import or_
 
 from django.contrib.auth.models import User
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
+from django.db.models.expressions import RawSQL
 
 from config.errors import NotFound, NotPermitted
 from config.permissions import allowed, visible_in
 from config.trail import Actor
 from processes.models import Process
 from releases import assignees
-from releases.models import ActivityRun, Participant, PhaseRun, Release, ReleaseGroup, Snapshot
+from releases.models import ActivityRun, PhaseRun, Release, ReleaseGroup, Snapshot
 
 
 def visible_releases(actor: Actor) -> QuerySet[Release]:
@@ -30,16 +31,26 @@ def visible_releases(actor: Actor) -> QuerySet[Release]:
         return releases
     if not isinstance(actor, User) or not actor.is_active:
         return releases.none()
-    part = Participant.objects.filter(release=OuterRef("pk")).filter(
-        Q(user=actor) | Q(group__in=actor.groups.values("pk"))
-    )
     held = _holds_around(
         actor,
         ["releases.view_release", "releases.operate_release"],
         ["releases.view_releasegroup", "releases.operate_releasegroup"],
         ["processes.start_process", "processes.operate_process"],
     )
-    return releases.filter(held | Q(created_by=actor) | Q(started_by=actor) | Exists(part))
+    return releases.filter(held | concerns(actor))
+
+
+#: In plain SQL, as it is asked many times a page, and PostgreSQL looks both halves up in their own index.
+_TAKES_PART = """
+    SELECT release_id FROM releases_participant WHERE user_id = %s
+    UNION ALL
+    SELECT p.release_id FROM releases_participant p JOIN auth_user_groups m ON m.group_id = p.group_id
+     WHERE m.user_id = %s"""
+
+
+def concerns(user: User) -> Q:
+    """Return the condition that `user` takes part in a release, alone or in a group, or made or started it."""
+    return Q(created_by=user) | Q(started_by=user) | Q(pk__in=RawSQL(_TAKES_PART, [user.pk, user.pk]))  # noqa: S611 - constant
 
 
 def visible_ids(actor: Actor, ids: Collection[int]) -> set[int]:

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from config.trail import Actor
 from processes.models import Process
-from releases import assignees
+from releases import assignees, policy
 from releases.health import HEALTH, UNDER_WAY, with_health
 from releases.models import Booking, Participant, Release, ReleaseGroup
 from releases.states import RELEASE_SETTLED, ReleaseState
@@ -117,10 +117,9 @@ def _midnight(day: date) -> datetime:
 
 def _concerns(actor: Actor, who: str) -> Q:
     """Return the condition that a release has somebody taking part in it; `me` also made or started it."""
-    part = Participant.objects.filter(release=OuterRef("pk"))
     if who == "me" and isinstance(actor, User):
-        own = part.filter(Q(user=actor) | Q(group__in=actor.groups.values("pk")))
-        return Q(created_by=actor) | Q(started_by=actor) | Q(Exists(own))
+        return policy.concerns(actor)
+    part = Participant.objects.filter(release=OuterRef("pk"))
     kind, name = assignees.split(who)
     return Q(Exists(part.filter(**{"user__username" if kind == "user" else "group__name": name})))
 

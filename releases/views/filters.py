@@ -8,7 +8,8 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
-from releases.models import Release
+from processes.models import Process
+from releases.models import Release, ReleaseGroup
 from releases.reading.search import CHOICES, Search
 
 #: How many groups and processes a box offers.
@@ -87,10 +88,9 @@ def headings_of(search: Search) -> list[Heading]:
 
 def boxes_of(user: User, search: Search, visible: QuerySet[Release]) -> dict[str, Any]:
     """Return the boxes to choose from: groups and processes are those of releases this person may see."""
-    pairs = visible.order_by().values_list("group__slug", "group__name", "process__slug", "process__name").distinct()
-    found = list(pairs)
-    groups = sorted({(slug, name) for slug, name, _, _ in found if slug}, key=_name)[:MOST]
-    processes = sorted({(slug, name) for _, _, slug, name in found}, key=_name)[:MOST]
+    pairs = set(visible.order_by().values_list("group", "process").distinct())
+    groups = _named(ReleaseGroup.objects.filter(pk__in={group for group, _ in pairs if group}))
+    processes = _named(Process.objects.filter(pk__in={process for _, process in pairs}))
     own = [(f"group:{name}", name) for name in user.groups.order_by("name").values_list("name", flat=True)]
     return {
         "state": _choice("state", search, [("", "Any state"), *_options("state")]),
@@ -103,6 +103,10 @@ def boxes_of(user: User, search: Search, visible: QuerySet[Release]) -> dict[str
             _choice("who", search, [("", "Anybody"), ("me", _WORDS["me"]), *own]),
         ],
     }
+
+
+def _named(things: QuerySet[Any]) -> list[tuple[str, str]]:
+    return sorted(things.order_by().values_list("slug", "name"), key=_name)[:MOST]
 
 
 def _name(option: tuple[str, str]) -> tuple[str, str]:
