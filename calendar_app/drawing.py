@@ -44,6 +44,11 @@ class Day:
     dots: list[str] = field(default_factory=list)
 
     @property
+    def words(self) -> str:
+        """The day as people say it: `Friday 27 November`."""
+        return f"{self.on:%A} {self.on.day} {self.on:%B}"
+
+    @property
     def change_words(self) -> str:
         """What the clocks do on this day; nothing on most."""
         return "" if not self.change else "Clocks go forward" if self.change > timedelta() else "Clocks go back"
