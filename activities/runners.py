@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from importlib.metadata import entry_points
 from typing import Any, Literal, Protocol, cast
 
 from django.conf import settings
@@ -19,6 +22,8 @@ Status = Literal["running", "succeeded", "failed", "timed_out", "cancelled"]
 
 BUILT_IN: Mapping[str, str] = {"local": "activities.providers.local.local_runner"}
 """Provider name to the dotted path of what makes its runner when called without arguments."""
+PLUG_INS = "pilothouse.providers"
+"""The entry points that add providers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,8 @@ class Order:
 
     `key` names the attempt ("<activity run id>-<attempt>") and makes a start idempotent; `connection` are the
     connection's settings and `spec` the activity's automated block; `masks` are values that may appear in no log;
-    `timeout` is in seconds, None for no limit.
+    `timeout` is in seconds, None for no limit. `again` says that the key may have been started before, though no answer
+    is known; `started_at` is when the attempt began.
     """
 
     key: str
@@ -37,6 +43,8 @@ class Order:
     parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
     masks: tuple[str, ...] = field(default=(), repr=False)
     timeout: float | None = None
+    again: bool = False
+    started_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,7 @@ class Outcome:
 
     `reference` finds the work again and `link` shows it to a person; `log` is the new text since the offset that was
     asked with and `log_offset` the one to ask with next (the provider's own unit, 0 at the start); `look_in` says in
-    how many seconds the next look is useful, None once the work is over.
+    how many seconds the next look is useful, None once the work is over or if the provider cannot tell.
     """
 
     status: Status
@@ -94,9 +102,9 @@ class Runner(Protocol):
 
 
 def runner_for(provider: str) -> Runner:
-    """Returns the runner of a connection's provider; settings.PROVIDERS adds to the built-in ones.
+    """Returns the runner of a connection's provider, whichever way it is called (see `engines`).
 
-    Raises RunnerRefused when no provider has that name or the one named in the settings cannot be loaded.
+    Raises RunnerRefused when no provider has that name or what should make it cannot be loaded.
     """
     path = provider_paths().get(provider)
     if path is None:
@@ -110,5 +118,13 @@ def runner_for(provider: str) -> Runner:
 
 
 def provider_paths() -> dict[str, str]:
-    """Returns every provider's name with the dotted path of its runner."""
-    return {**BUILT_IN, **getattr(settings, "PROVIDERS", {})}
+    """Returns every provider's name with the dotted path of what makes its runner.
+
+    Plug-ins (entry points of the group `pilothouse.providers`) add to the built-in ones, settings.PROVIDERS to both.
+    """
+    return {**BUILT_IN, **_plugged_in(), **getattr(settings, "PROVIDERS", {})}
+
+
+@cache
+def _plugged_in() -> dict[str, str]:
+    return {found.name: found.value.replace(":", ".") for found in entry_points(group=PLUG_INS)}

@@ -76,9 +76,16 @@ class RunnerError(PilothouseError):
 
 
 class RunnerUnavailable(RunnerError):
-    """The pipeline engine cannot be reached now; try again later."""
+    """The pipeline engine cannot be reached now; try again later.
+
+    `retry_after` is in how many seconds, if the engine has said so.
+    """
 
     code = "runner_unavailable"
+
+    def __init__(self, message: str = "", *, code: str = "", retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message, code=code)
 
 
 class RunnerRefused(RunnerError):

@@ -41,6 +41,10 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="pilothouse@localhost
 LOCAL_PROVIDER = env.bool("PILOTHOUSE_LOCAL_PROVIDER", default=False)
 #: Further pipeline engines: name to the dotted path of a Runner.
 PROVIDERS: dict[str, str] = env.dict("PILOTHOUSE_PROVIDERS", default={})
+#: What connections may reach beside public addresses: networks, addresses and names (10.1.0.0/16, ci.internal, *.corp).
+OUTBOUND_ALLOW = env.list("PILOTHOUSE_OUTBOUND_ALLOW", default=[])
+#: A file of further authorities whose certificates are trusted.
+OUTBOUND_CA = env.str("PILOTHOUSE_OUTBOUND_CA", default="")
 
 INSTALLED_APPS = [
     "unfold",
