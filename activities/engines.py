@@ -129,6 +129,14 @@ def is_engine(runner: object) -> TypeGuard[Engine]:
     return inspect.iscoroutinefunction(getattr(runner, "start", None))
 
 
+def is_followed(provider: str) -> bool:
+    """Says whether a provider is an engine that the follower calls; one that cannot be had is not."""
+    try:
+        return is_engine(runner_for(provider))
+    except RunnerRefused:
+        return False
+
+
 def engine_for(provider: str) -> Engine:
     """Returns the engine of this name. Raises RunnerRefused when there is none, or it is not one to be awaited."""
     found: object = runner_for(provider)

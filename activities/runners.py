@@ -20,7 +20,10 @@ from config.errors import RunnerRefused
 
 Status = Literal["running", "succeeded", "failed", "timed_out", "cancelled"]
 
-BUILT_IN: Mapping[str, str] = {"local": "activities.providers.local.local_runner"}
+BUILT_IN: Mapping[str, str] = {
+    "http": "activities.providers.http.http_engine",
+    "local": "activities.providers.local.local_runner",
+}
 """Provider name to the dotted path of what makes its runner when called without arguments."""
 PLUG_INS = "pilothouse.providers"
 """The entry points that add providers."""

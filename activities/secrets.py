@@ -29,11 +29,11 @@ from activities import hooks
 from activities.canonical import secret_names
 from activities.masking import mask
 from activities.models import SLUG, Secret, slug_validator
-from config.errors import Fault, InvalidInput, NotPermitted, RunnerRefused, SetUpFailed
+from config.errors import Fault, InvalidInput, NotPermitted, PilothouseError, RunnerRefused, SetUpFailed
 from config.permissions import allowed, require
 from config.trail import Actor, record
 
-__all__ = ["known_names", "mask", "name_secret", "require_use", "reveal", "rotate", "set_secret"]
+__all__ = ["known_names", "mask", "name_secret", "require_use", "reveal", "reveal_all", "rotate", "set_secret"]
 
 FORMAT = b"\x01"
 KEY_ID, NONCE = 8, 12
@@ -95,11 +95,29 @@ def reveal(name: str) -> str:
 
     Raises InvalidInput when nobody has set it, RunnerRefused when it cannot be decrypted.
     """
-    found = Secret.objects.filter(name=name).values_list("ciphertext", flat=True).first()
-    if not found:
+    return _opened(name, Secret.objects.filter(name=name).values_list("ciphertext", flat=True).first())
+
+
+@sensitive_variables()
+def _opened(name: str, kept: Any) -> str:
+    if not kept:
         cure = f"Set it in the admin or with `manage.py set_secret {name}`."
         raise InvalidInput([Fault("", f"The secret '{name}' has no value.", cure)], code="secret_missing")
-    return _decrypt(name, bytes(found))
+    return _decrypt(name, bytes(kept))
+
+
+@sensitive_variables()
+def reveal_all(names: Iterable[str]) -> dict[str, str | PilothouseError]:
+    """Returns several secrets' values in one query; for one that cannot be revealed, what `reveal` would raise."""
+    wanted = sorted(set(names))
+    kept = dict(Secret.objects.filter(name__in=wanted).values_list("name", "ciphertext")) if wanted else {}
+    found: dict[str, str | PilothouseError] = {}
+    for name in wanted:
+        try:
+            found[name] = _opened(name, kept.get(name))
+        except PilothouseError as error:
+            found[name] = error
+    return found
 
 
 def known_names(names: Iterable[str]) -> set[str]:

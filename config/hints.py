@@ -1,4 +1,5 @@
-"""Telling open pages that something has changed: a word through the broker's Redis, after the commit.
+"""Telling open pages that something has changed, and the follower that something is due: a word through the broker's
+Redis, after the commit.
 
 A hint carries ids, never content, and may be lost (law 5): pages read the database themselves, under the permissions of
 their reader. One transaction sends one word, whatever it changed. A Redis that is away costs nobody more than a moment.
@@ -6,8 +7,10 @@ their reader. One transaction sends one word, whatever it changed. A Redis that 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
+from collections.abc import Callable
 from functools import cache
 
 import redis
@@ -35,6 +38,16 @@ def channel_of(pool: redis.ConnectionPool | redis.asyncio.ConnectionPool) -> str
     return f"pilothouse.changed.{pool.connection_kwargs.get('db', 0)}"
 
 
+def follow_channel_of(pool: redis.ConnectionPool | redis.asyncio.ConnectionPool) -> str:
+    """Return where followers are told that something is due."""
+    return f"pilothouse.follow.{pool.connection_kwargs.get('db', 0)}"
+
+
+def follow() -> None:
+    """Wake the followers, at once; the word may be lost."""
+    _teller(settings.CELERY_BROKER_URL).tell("", to=follow_channel_of)
+
+
 def changed(release_id: int | None) -> None:
     """Have open pages told, once the current transaction is committed, that a release, or something else, has changed.
 
@@ -48,6 +61,22 @@ def changed(release_id: int | None) -> None:
     word = _Word()
     word.add(release_id)
     transaction.on_commit(word, robust=True)
+
+
+async def heard_follow(wake: Callable[[], None]) -> None:
+    """Call `wake` whenever `follow` was called anywhere, for ever; while Redis is away, nothing is heard."""
+    while True:
+        client = redis.asyncio.Redis.from_url(
+            address_of(settings.CELERY_BROKER_URL), socket_connect_timeout=PATIENCE, health_check_interval=PAUSE
+        )
+        try:
+            async with client, client.pubsub() as heard:
+                await heard.subscribe(follow_channel_of(client.connection_pool))
+                while True:
+                    if await heard.get_message(timeout=PAUSE) is not None:
+                        wake()
+        except (redis.RedisError, OSError):
+            await asyncio.sleep(PATIENCE)
 
 
 class _Word:
@@ -72,16 +101,15 @@ class _Teller:
         self._client = redis.Redis.from_url(
             address_of(url), socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=once_more
         )
-        self._channel = channel_of(self._client.connection_pool)
         self._silent_until = 0.0
         self._is_cut = False
 
-    def tell(self, text: str) -> None:
+    def tell(self, text: str, *, to: Callable[[redis.ConnectionPool], str] = channel_of) -> None:
         """Send a word, or lose it."""
         if time.monotonic() < self._silent_until:
             return
         try:
-            self._client.publish(self._channel, text)
+            self._client.publish(to(self._client.connection_pool), text)
         except (redis.RedisError, OSError) as error:
             self._silent_until = time.monotonic() + PAUSE
             if not self._is_cut:

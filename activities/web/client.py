@@ -1,8 +1,8 @@
 """How engines are called: `Web` is all that an engine gets of the outside world.
 
 Only http and https, no credentials in addresses, TLS verified, time and size limited. A redirect is followed to the
-same origin only, and only for what changes nothing. What goes wrong is a RunnerUnavailable (network, time, 408, 425, 429,
-5xx, an answer that breaks off) or a RunnerRefused (any other 4xx), with secrets masked.
+same origin only, and only for what changes nothing. What goes wrong is a RunnerUnavailable (network, time, 408, 425,
+429, 5xx, an answer that breaks off) or a RunnerRefused (any other 4xx), with secrets masked.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from activities.web.answers import Answer, clean, error_in, read
 from activities.web.guard import Guard, GuardedTransport, Resolve, resolve
 from config.errors import RunnerRefused, RunnerUnavailable
 
+Pool = httpx.AsyncClient
+
 CONNECT, READ, WHOLE = 5.0, 20.0, 30.0
 """Seconds to connect, between two pieces of an answer, and for a whole call."""
 SIZE = 4 * 1024 * 1024
@@ -44,7 +46,7 @@ def tls_context(authorities: str = "") -> ssl.SSLContext:
     return context
 
 
-def make_pool(*, connections: int = 20, resolving: Resolve = resolve) -> httpx.AsyncClient:
+def make_pool(*, connections: int = 20, resolving: Resolve = resolve) -> Pool:
     """Returns the open connections to one engine, at most so many; close it with `aclose()`.
 
     It keeps no cookies and reads no environment.
@@ -66,7 +68,7 @@ class Web:
     `rest` is for how many seconds the engine has asked to be left alone, while it still answered.
     """
 
-    def __init__(self, pool: httpx.AsyncClient, masks: Iterable[str] = (), *, within: float = WHOLE) -> None:
+    def __init__(self, pool: Pool, masks: Iterable[str] = (), *, within: float = WHOLE) -> None:
         self._pool, self._within = pool, within
         self.masks = tuple(written for value in masks if value for written in _written(value))
         self.rest = 0.0

@@ -7,6 +7,9 @@
 
 If a worker dies in between, the run's `next_look_at` comes: `look` asks the runner how the work stands, or starts it
 again with the same key if no answer to the start was ever recorded.
+
+An engine that is reached over the network is not called here: a claimed attempt is handed over to the follower
+(`releases/follower`), which calls it and records the answer in the same way.
 """
 
 from __future__ import annotations
@@ -20,12 +23,13 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from activities import engines
 from activities.runners import Order, Outcome, Runner
 from config import hints
 from config.errors import InvalidInput, RunnerError, RunnerUnavailable
 from config.trail import MACHINE
 from releases import engine, queue
-from releases.execution import asking, orders, rows
+from releases.execution import asking, following, orders, rows
 from releases.execution.advance import advance, look_ahead
 from releases.execution.artifacts import record_artifacts
 from releases.execution.locked import Locked, Run, lock_release
@@ -63,7 +67,10 @@ _CLAIM = """
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An attempt that this worker has started on: which one, and what is to be done."""
+    """An attempt that this worker has started on: which one, and what is to be done.
+
+    `lease` and `log_offset` are the follower's: until when it has the attempt, and from where the log was asked for.
+    """
 
     release_id: int
     run_id: int
@@ -72,6 +79,8 @@ class Claim:
     work: dict[str, Any]
     started_at: datetime
     connection: orders.ConnectionRow | None = None
+    lease: datetime | None = None
+    log_offset: int | None = None
 
     @property
     def key(self) -> str:
@@ -95,8 +104,20 @@ def carry_out(release_id: int, run_id: int, attempt: int) -> None:
     """Start an attempt and record the answer; then go on with what became ready, as long as answers come at once."""
     claimed = claim(release_id, run_id, attempt, now=timezone.now())
     while claimed is not None:
+        if _is_handed_over(claimed):
+            return
         outcome = start(claimed)
         claimed = record(claimed, outcome, now=timezone.now(), take_next=outcome.is_over)
+
+
+def _is_handed_over(claimed: Claim) -> bool:
+    """Leave an attempt to the follower if its engine is reached over the network; return whether it is."""
+    slug = claimed.work.get("connection", "")
+    provider = claimed.connection.provider if claimed.connection is not None else orders.provider_of(slug)
+    if not engines.is_followed(provider):
+        return False
+    following.hand_over(claimed.run_id, claimed.attempt, slug, now=timezone.now())
+    return True
 
 
 def start(claimed: Claim) -> Outcome:
@@ -133,6 +154,8 @@ def look(release_id: int, run_id: int, attempt: int) -> None:
         return
     node, items, work, started_at, deadline, reference, offset = found[0]
     claimed = Claim(release_id, run_id, attempt, Key(node, items), rows.decoded(work), started_at)
+    if _is_handed_over(claimed):
+        return
     if not reference and (deadline is None or now < deadline):
         outcome = start(claimed)
     else:
@@ -171,10 +194,15 @@ def cancel_attempt(attempt_id: int, *, now: datetime) -> None:
         return
     except (RunnerError, InvalidInput) as refusal:
         error = f"It could not be cancelled: {refusal.message}"
-    over = {"status": "cancelled", "error": error, "finished_at": now, "cancel_at": None}
+    end_cancelled(attempt_id, error, release_id=attempt.activity_run.release_id, now=now)
+
+
+def end_cancelled(attempt_id: int, error: str, *, release_id: int, now: datetime) -> None:
+    """Write that an attempt has been cancelled; one that was over before keeps its end."""
+    over = {"status": "cancelled", "error": error, "finished_at": now}
     Attempt.objects.filter(pk=attempt_id, status="running").update(**over)
-    Attempt.objects.filter(pk=attempt_id).update(cancel_at=None)
-    hints.changed(attempt.activity_run.release_id)
+    Attempt.objects.filter(pk=attempt_id).update(cancel_at=None, follow_at=None)
+    hints.changed(release_id)
 
 
 def record(claimed: Claim, outcome: Outcome, *, now: datetime, take_next: bool = False) -> Claim | None:
@@ -186,6 +214,8 @@ def record(claimed: Claim, outcome: Outcome, *, now: datetime, take_next: bool =
         look_ahead(locked, claimed.run_key)
         run = locked.runs[claimed.run_key]
         if run.state != "running" or run.attempt != claimed.attempt:
+            if claimed.lease is not None:
+                orders.keep_reference(claimed, outcome, now=now)
             return None
         orders.write_attempt(locked, claimed, outcome)
         if not outcome.is_over:
@@ -198,6 +228,9 @@ def record(claimed: Claim, outcome: Outcome, *, now: datetime, take_next: bool =
 
 def _look_again(locked: Locked, run: Run, claimed: Claim, outcome: Outcome) -> None:
     wait = outcome.look_in if outcome.look_in is not None else LEASE.total_seconds()
+    if claimed.lease is not None:
+        orders.look_at(claimed, locked.now + timedelta(seconds=wait))
+        return
     soon = wait <= SOON and bool(outcome.reference)
     locked.change(run, next_look_at=locked.now + timedelta(seconds=wait + (LEASE.total_seconds() if soon else 0)))
     if soon:

@@ -15,6 +15,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Case, Q, When
 
 from config import hints
 from config.errors import NotFound
@@ -280,8 +281,9 @@ class Locked:
     def cancel_remote(self) -> None:
         """Have the runners asked to end the attempts that were under way in `to_cancel`; kept until it is done."""
         if self.to_cancel:
+            awake = Case(When(~Q(reference=""), follow_at__isnull=False, then=self.now), default="follow_at")
             Attempt.objects.filter(activity_run_id__in=[run.id for run in self.to_cancel], status="running").update(
-                cancel_at=self.now
+                cancel_at=self.now, follow_at=awake
             )
 
     def write_before_reading(self, keys: Iterable[Key]) -> None:
@@ -359,4 +361,5 @@ def lock_release(release_id: int, *, now: datetime, actor: Actor = None, savepoi
             transaction.on_commit(partial(queue.send_starts, starts))
         if locked.to_cancel:
             transaction.on_commit(queue.send_tick)
+            transaction.on_commit(hints.follow)
         hints.changed(release_id)

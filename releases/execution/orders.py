@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db.models import F, Value
+from django.db.models import Case, F, Value, When
 from django.db.models.functions import Concat
 
 from activities import secrets
@@ -75,6 +75,12 @@ def prepare_look(key: str, work: Mapping[str, Any]) -> tuple[Runner, Order]:
     return runner_for(provider), Order(key, settings, work, secret, timeout=work.get("timeout"))
 
 
+def provider_of(connection: str) -> str:
+    """Return the provider of a connection, nothing if there is no such connection."""
+    found = rows.fetch(_CONNECTION, [connection])
+    return str(found[0][0]) if found else ""
+
+
 def _connection(
     work: Mapping[str, Any], known: ConnectionRow | None = None
 ) -> tuple[str, dict[str, Any], bool, str | None]:
@@ -99,9 +105,24 @@ def _reveal(name: str, revealed: dict[str, str]) -> str:
     return revealed[name]
 
 
+def keep_reference(claimed: Claim, outcome: Outcome, *, now: datetime) -> None:
+    """Keep what an attempt that was stopped meanwhile has started, so that it can be cancelled, and have that done."""
+    if outcome.reference:
+        known = {"reference": outcome.reference, "link": outcome.link[:LONGEST_LINK]}
+        attempt = Attempt.objects.filter(activity_run_id=claimed.run_id, number=claimed.attempt, reference="")
+        attempt.update(**known, follow_at=Case(When(cancel_at__isnull=False, then=now), default="follow_at"))
+
+
+def look_at(claimed: Claim, moment: datetime) -> None:
+    """Have the follower come back to its attempt at a moment, unless it was woken meanwhile."""
+    attempt = Attempt.objects.filter(activity_run_id=claimed.run_id, number=claimed.attempt)
+    attempt.filter(follow_at=claimed.lease).update(follow_at=moment)
+
+
 _OVER = """
     UPDATE releases_attempt SET status = %s, outputs = %s, error = %s, reference = coalesce(nullif(%s, ''), reference),
-           link = coalesce(nullif(%s, ''), link), finished_at = %s, looks = looks + 1
+           link = coalesce(nullif(%s, ''), link), finished_at = %s, looks = looks + 1,
+           follow_at = CASE WHEN cancel_at IS NULL THEN NULL ELSE follow_at END
      WHERE activity_run_id = %s AND number = %s"""
 
 
@@ -127,6 +148,8 @@ def _write_log(claimed: Claim, outcome: Outcome) -> None:
     row, made = AttemptLog.objects.get_or_create(
         attempt=attempt, defaults={"text": outcome.log[:MOST_LOG], "offset": outcome.log_offset}
     )
+    if claimed.log_offset not in (None, row.offset):
+        return
     if not made and row.offset < outcome.log_offset:
         room = max(0, MOST_LOG - len(row.text))
         AttemptLog.objects.filter(pk=row.pk, offset=row.offset).update(

@@ -32,7 +32,8 @@ _DUE = """
     RETURNING release_id, id, attempt, state, kind"""
 _CANCEL = """
     UPDATE releases_attempt SET cancel_at = %(again)s WHERE id IN (
-        SELECT id FROM releases_attempt WHERE cancel_at <= %(now)s ORDER BY cancel_at LIMIT %(batch)s
+        SELECT id FROM releases_attempt WHERE cancel_at <= %(now)s AND follow_at IS NULL ORDER BY cancel_at
+         LIMIT %(batch)s
            FOR UPDATE SKIP LOCKED)
     RETURNING id"""
 

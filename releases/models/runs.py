@@ -142,6 +142,10 @@ class Attempt(models.Model):
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     cancel_at = models.DateTimeField(null=True, help_text="When its runner is to be asked, again, to end it.")
+    connection = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="Whom it is followed at."
+    )
+    follow_at = models.DateTimeField(null=True, help_text="When the follower, not a worker, does what comes next.")
 
     class Meta:
         ordering = ["activity_run", "number"]
@@ -153,7 +157,15 @@ class Attempt(models.Model):
                 name="attempt_finished_when_over",
             ),
         ]
-        indexes = [models.Index(fields=["cancel_at"], name="attempt_cancel", condition=Q(cancel_at__isnull=False))]
+        indexes = [
+            models.Index(fields=["cancel_at"], name="attempt_cancel", condition=Q(cancel_at__isnull=False)),
+            models.Index(
+                fields=["connection", "follow_at"], name="attempt_follow", condition=Q(follow_at__isnull=False)
+            ),
+            models.Index(
+                fields=["connection", "reference"], name="attempt_followed", condition=Q(follow_at__isnull=False)
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.activity_run} #{self.number}"

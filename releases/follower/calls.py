@@ -1,0 +1,149 @@
+"""One call of an engine about one attempt, and what its answer means."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from activities.engines import Engine
+from activities.masking import mask
+from activities.runners import Order, Outcome
+from activities.web.answers import clean
+from activities.web.client import Web
+from config.errors import PilothouseError, RunnerRefused, RunnerUnavailable
+from releases.follower.orders import Task
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+QUICKEST, SLOWEST = 2.0, 60.0
+"""Seconds between two looks at something young, and at something old."""
+AGAIN = 15.0
+"""Seconds until an engine that could not be asked about something is asked about it again."""
+LONGEST_REFERENCE = 500
+_MENDABLE = ("engine_denied", "address_refused")
+
+
+async def ask(task: Task, web: Web, *, within: float, now: datetime) -> Outcome:
+    """Start or look at an attempt, and end one that has passed its timeout. Raises PilothouseError."""
+    engine, order = _ready(task)
+    late = task.is_late(now)
+    async with _limit(within):
+        if task.is_start and not late:
+            outcome = await _understood(engine.start(order, web), order)
+        else:
+            outcome = await _looked(task, engine, order, web, late=late)
+    if len(outcome.reference) > LONGEST_REFERENCE:
+        raise RunnerRefused("The engine's name for what was started is too long to be kept.")
+    return masked(outcome, order)
+
+
+async def _looked(task: Task, engine: Engine, order: Order, web: Web, *, late: bool) -> Outcome:
+    reference, offset = task.taken.reference, task.taken.log_offset
+    try:
+        outcome = Outcome("running")
+        if reference:
+            outcome = await _understood(engine.look(order, reference, offset, web), order)
+    except PilothouseError as error:
+        if not late:
+            raise
+        outcome = Outcome("running", error=error.message)
+    if not late or outcome.is_over:
+        return outcome
+    error = "It took longer than its timeout."
+    try:
+        await _understood(engine.cancel(order, reference, web), order)
+    except PilothouseError as refusal:
+        error = f"{error} Its engine has not been told: {refusal.message}"
+        outcome = replace(outcome, look_in=AGAIN)
+    return replace(outcome, status="timed_out", reference=reference, error=error)
+
+
+async def cancel(task: Task, web: Web, *, within: float) -> str:
+    """End an attempt at its engine; return what is to be written about it. Raises RunnerUnavailable."""
+    if task.is_start and not task.taken.again:
+        return "Cancelled before it was started."
+    try:
+        engine, order = _ready(task)
+        async with _limit(within):
+            await _understood(engine.cancel(order, task.taken.reference, web), order)
+    except RunnerUnavailable:
+        raise
+    except PilothouseError as refusal:
+        return f"It could not be cancelled: {refusal.message}"
+    return "Cancelled, since its activity was stopped."
+
+
+def _ready(task: Task) -> tuple[Engine, Order]:
+    if task.wrong is not None:
+        raise task.wrong
+    assert task.engine is not None
+    assert task.order is not None
+    return task.engine, task.order
+
+
+@asynccontextmanager
+async def _limit(seconds: float) -> AsyncIterator[None]:
+    """Ends a call that takes too long. Raises RunnerUnavailable."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise RunnerUnavailable("The engine did not answer in time.") from None
+
+
+async def _understood(call: Awaitable[Answer], order: Order) -> Answer:
+    """Await an engine's answer; what it did not understand of what it was told is worth another try."""
+    try:
+        return await call
+    except (PilothouseError, TimeoutError):
+        raise
+    except Exception as error:
+        # An engine is a plug-in: whatever it raises must not end the follower.
+        said = clean(f"{type(error).__name__}: {error}", order.masks)
+        log.warning("An engine's answer was not understood: %s", said, exc_info=log.isEnabledFor(logging.DEBUG))
+        raise RunnerUnavailable(f"The engine's answer was not understood ({said}).") from None
+
+
+def masked(outcome: Outcome, order: Order) -> Outcome:
+    """Return an outcome without any secret of its order."""
+    masks = order.masks
+    if not masks:
+        return outcome
+    outputs = {name: mask(text, masks) for name, text in outcome.outputs.items()}
+    texts = {name: mask(getattr(outcome, name), masks) for name in ("error", "log", "link")}
+    return replace(outcome, outputs=outputs, **texts)
+
+
+def failure(error: PilothouseError, *, is_start: bool) -> Outcome:
+    """Return what an error of a call means for the attempt.
+
+    Only a refused start and a look at something that the engine does not know end it: a refused sign-in may be put
+    right while the work goes on.
+    """
+    if isinstance(error, RunnerUnavailable) or (error.code in _MENDABLE and not is_start):
+        retry_after = getattr(error, "retry_after", None) or 0.0
+        return Outcome("running", error=error.message, look_in=max(AGAIN, retry_after) * _jitter())
+    return Outcome("failed", error=error.message)
+
+
+def next_look(outcome: Outcome, task: Task, now: datetime) -> float:
+    """Return in how many seconds to look again: soon at first, later with age, as the engine says if it does."""
+    age = (now - task.taken.started_at).total_seconds()
+    seconds = outcome.look_in
+    if seconds is None:
+        seconds = min(SLOWEST, max(QUICKEST, age / 10)) * _jitter()
+    if task.taken.deadline_at is not None:
+        seconds = min(seconds, max(0.5, (task.taken.deadline_at - now).total_seconds()))
+    return seconds
+
+
+def _jitter() -> float:
+    return random.uniform(0.9, 1.1)  # noqa: S311  spreads calls, hides nothing

@@ -1,0 +1,241 @@
+"""The follower: takes attempts that are due, calls their engines, and records what is new.
+
+1. Each pass asks which connections have something due, and takes of each as much as it has room for. What is taken is
+   called at once: nothing waits in a queue of this process, so another follower can always take the rest.
+2. A slow or dead engine fills its own room only: room is per connection, bounded by a share of the whole, and shrinks
+   to a single call after failures.
+3. A look that brings nothing new is put off in a batch; everything else goes through `attempts.record`.
+4. A hint through Redis starts a pass at once; without one there is a pass every second.
+
+Killed anywhere, the leases of what was taken run out and another pass asks again: by reference, or by key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from threading import Barrier
+from typing import Any, TypeVar
+
+from django.db import Error, close_old_connections, connection
+from django.utils import timezone
+
+from activities.runners import Outcome
+from activities.web.client import Web
+from config import hints
+from config.errors import PilothouseError, RunnerUnavailable
+from releases.execution import attempts, following
+from releases.execution.following import Line
+from releases.follower import calls
+from releases.follower.line import IDLE, CallLine
+from releases.follower.orders import Task, prepare
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+EVERY = 1.0
+"""Seconds between two passes without a hint."""
+GAP = 0.05
+"""Seconds between two passes at least."""
+MOST = 1_000
+"""Calls under way at once; one connection has at most a quarter of them."""
+THREADS = 4
+"""Threads that speak with the database."""
+STOP_WITHIN = 10.0
+"""Seconds for calls under way to end when the follower is to stop."""
+
+
+class Follower:
+    """Follows until `stop()`. `lease` is for how long an attempt is taken, `within` how long one call may take."""
+
+    def __init__(self, *, most: int = MOST, lease: float = 75.0, within: float = 45.0) -> None:
+        self._most, self._lease, self._within = most, timedelta(seconds=lease), within
+        self._lines: dict[str, CallLine] = {}
+        self._calls: set[asyncio.Task[None]] = set()
+        self._put_off: list[tuple[int, datetime, datetime]] = []
+        self._wake, self._stopping = asyncio.Event(), asyncio.Event()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="follow")
+
+    async def run(self) -> None:
+        """Follows until it is asked to stop, then lets go of what it has taken."""
+        listening = asyncio.create_task(hints.heard_follow(self._wake.set))
+        flushing = asyncio.create_task(self._flush_often())
+        try:
+            while not self._stopping.is_set():
+                self._wake.clear()
+                wait = await self._pass_once()
+                await asyncio.sleep(GAP)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._wake.wait()
+        finally:
+            for helper in (listening, flushing):
+                helper.cancel()
+            await self._end()
+
+    def stop(self) -> None:
+        """Asks it to stop."""
+        self._stopping.set()
+        self._wake.set()
+
+    async def _pass_once(self) -> float:
+        """Take what is due and call about it; return in how many seconds to look again at the latest."""
+        try:
+            now = timezone.now()
+            due = {line.slug: line for line in await self._ask_database(following.lines, now=now)}
+            rooms = self._rooms(due)
+            if rooms:
+                taking = functools.partial(following.take, rooms, now=now, lease=now + self._lease)
+                tasks = await self._ask_database(lambda: prepare(taking(), due))
+                self._begin(tasks, rooms)
+            await self._close_idle()
+        except Error as error:
+            log.warning("The database cannot be asked what is due: %s", error)
+            return 2 * EVERY
+        rests = [line.resumes_in for slug, line in self._lines.items() if slug in due and line.is_resting]
+        return min([EVERY, *rests])
+
+    def _rooms(self, due: dict[str, Line]) -> dict[str, int]:
+        share = max(1, self._most // 4)
+        wanting = {}
+        for slug, line in due.items():
+            calling = self._lines.setdefault(slug, CallLine())
+            wanting[slug] = min(calling.room(line.limits), share - calling.busy)
+        wanting = {slug: room for slug, room in wanting.items() if room > 0}
+        free = self._most - len(self._calls)
+        if not wanting or free <= 0:
+            return {}
+        fair = max(1, free // len(wanting))
+        chosen = random.sample(sorted(wanting), min(len(wanting), free))
+        return {slug: min(wanting[slug], fair) for slug in chosen}
+
+    def _begin(self, tasks: list[Task], rooms: dict[str, int]) -> None:
+        counts: dict[str, int] = {}
+        for task in tasks:
+            counts[task.taken.connection] = counts.get(task.taken.connection, 0) + 1
+        for slug, count in counts.items():
+            self._lines[slug].begin(count)
+            self._lines[slug].wants_more = count >= rooms[slug]
+        for task in tasks:
+            call = asyncio.create_task(self._carry_out(task))
+            self._calls.add(call)
+            call.add_done_callback(functools.partial(self._ended, self._lines[task.taken.connection]))
+
+    def _ended(self, line: CallLine, call: asyncio.Task[None]) -> None:
+        self._calls.discard(call)
+        line.end()
+        if line.wants_more:
+            self._wake.set()
+        if not call.cancelled() and (error := call.exception()) is not None:
+            log.error("What an engine answered could not be recorded; it is asked again: %s", error, exc_info=error)
+
+    async def _carry_out(self, task: Task) -> None:
+        line = self._lines[task.taken.connection]
+        web = Web(line.pool(), task.order.masks if task.order else ())
+        if task.wrong is not None and task.wrong.code == "not_an_engine" and not task.taken.is_cancelled:
+            await self._ask_database(following.hand_back, task.taken.id, now=timezone.now())
+        elif task.taken.is_cancelled:
+            await self._cancel(task, line, web)
+        elif not (task.taken.is_open and task.taken.is_current):
+            await self._ask_database(following.leave, task.taken.id, lease=task.taken.lease)
+        else:
+            await self._ask(task, line, web)
+
+    async def _ask(self, task: Task, line: CallLine, web: Web) -> None:
+        try:
+            outcome = await calls.ask(task, web, within=self._within, now=timezone.now())
+            line.worked(web.rest)
+        except PilothouseError as error:
+            if error is not task.wrong:
+                self._note(line, error)
+            outcome = calls.failure(error, is_start=task.is_start)
+        now = timezone.now()
+        if not outcome.is_over:
+            outcome = replace(outcome, look_in=calls.next_look(outcome, task, now))
+            if self._is_no_news(task, outcome):
+                self._put_off.append((task.taken.id, task.taken.lease, now + timedelta(seconds=outcome.look_in or 0)))
+                return
+        await self._ask_database(attempts.record, task.claim, outcome, now=now)
+        if outcome.status == "timed_out" and outcome.look_in is not None:
+            await self._ask_database(following.cancel_later, task.taken.id, now=now, seconds=outcome.look_in)
+
+    def _is_no_news(self, task: Task, outcome: Outcome) -> bool:
+        known = task.taken
+        reference = outcome.reference or (outcome.link and task.claim.key)
+        return not outcome.log and outcome.error == known.error and (not reference or reference == known.reference)
+
+    async def _cancel(self, task: Task, line: CallLine, web: Web) -> None:
+        try:
+            error = await calls.cancel(task, web, within=self._within)
+        except RunnerUnavailable as unavailable:
+            self._note(line, unavailable)
+            again = timezone.now() + timedelta(seconds=unavailable.retry_after or calls.AGAIN)
+            self._put_off.append((task.taken.id, task.taken.lease, again))
+            return
+        line.worked(web.rest)
+        release_id = task.taken.release_id
+        done = functools.partial(attempts.end_cancelled, task.taken.id, error, release_id=release_id)
+        await self._ask_database(done, now=timezone.now())
+
+    def _note(self, line: CallLine, error: PilothouseError) -> None:
+        if isinstance(error, RunnerUnavailable):
+            line.failed(error.retry_after)
+        else:
+            line.worked()
+
+    # The database -----------------------------------------------------------------------------------------------------
+    async def _ask_database(self, work: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
+        """Do something with the database in a thread of its own. Raises django.db.Error when that fails."""
+        doing = functools.partial(_with_connection, work, *arguments, **named)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, doing)
+
+    async def _flush_often(self) -> None:
+        while True:
+            await asyncio.sleep(0.1)
+            await self._flush()
+
+    async def _flush(self) -> None:
+        looked, self._put_off = self._put_off, []
+        if looked:
+            try:
+                await self._ask_database(following.put_off, looked)
+            except Error as error:
+                log.warning("The next looks could not be written; their leases run out: %s", error)
+
+    async def _close_idle(self) -> None:
+        idle = [slug for slug, line in self._lines.items() if not line.busy and line.idles_for > IDLE]
+        for slug in idle:
+            await self._lines.pop(slug).close()
+
+    async def _end(self) -> None:
+        if self._calls:
+            _, left = await asyncio.wait(self._calls, timeout=STOP_WITHIN)
+            for call in left:
+                call.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+        await self._flush()
+        for line in self._lines.values():
+            await line.close()
+        barrier = Barrier(THREADS)
+        closing = (self._ask_database(_close, barrier) for _ in range(THREADS))
+        await asyncio.gather(*closing, return_exceptions=True)
+        self._threads.shutdown()
+
+
+def _with_connection(work: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
+    close_old_connections()
+    return work(*arguments, **named)
+
+
+def _close(barrier: Barrier) -> None:
+    """Close this thread's connection, at the same time as the other threads theirs: each gets one of these."""
+    barrier.wait(5)
+    connection.close()
