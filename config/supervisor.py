@@ -1,4 +1,4 @@
-"""One process that runs all of Pilothouse on this machine: web, workers and beat, above the embedded servers.
+"""One process that runs all of Pilothouse on this machine: web, workers, follower and beat, above the embedded servers.
 
 Started by `manage.py run`. Its children cannot outlive it: a clean stop waits for them, and the kernel ends them when
 the supervisor is killed. The embedded servers stop after the last child (see `config.embedded`).
@@ -17,10 +17,11 @@ from pathlib import Path
 from types import FrameType
 
 from config.children import Child
+from config.embedded import ROOT
 from config.errors import SetUpFailed
 from config.leftovers import MARK, sweep
 
-COLOURS = {"web": 36, "worker": 32, "beat": 35}
+COLOURS = {"web": 36, "worker": 32, "follow": 34, "beat": 35}
 STOP_WITHIN = 15.0  # seconds for web, worker and beat to finish what they do
 ANSWERS_WITHIN = 60.0  # seconds for the web process to answer the first time
 NO_ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
@@ -43,6 +44,7 @@ class Supervisor:
         commands = {
             "web": [*python, "gunicorn", "-c", "python:config.web", "--bind", f"127.0.0.1:{port}"],
             "worker": [*celery, "worker", "--concurrency", str(processes), *quiet],
+            "follow": [sys.executable, str(ROOT / "manage.py"), "follow"],
             "beat": [*celery, "beat"],
         }
         mine = {MARK: str(state), "PYTHONUNBUFFERED": "1"}

@@ -128,7 +128,7 @@ def take(rooms: Mapping[str, int], *, now: datetime, lease: datetime) -> list[Ta
     slugs = sorted(rooms)
     parameters = {"slugs": slugs, "rooms": [rooms[slug] for slug in slugs], "now": now, "lease": lease}
     found = rows.fetch(_TAKE, parameters)
-    return [Taken(*row[:5], rows.decoded(row[5]), *row[6:], lease) for row in found]
+    return [Taken._make([*row[:5], rows.decoded(row[5]), *row[6:], lease]) for row in found]
 
 
 def put_off(looked: Sequence[tuple[int, datetime, datetime]]) -> None:
@@ -150,7 +150,7 @@ def cancel_later(attempt_id: int, *, now: datetime, seconds: float) -> None:
 
 def wake(connection: str, names: Collection[str], *, now: datetime) -> int:
     """Have attempts looked at now, by their references or keys; return how many. One that is being started is not."""
-    keys = [found.groups() for name in names if (found := _KEY.fullmatch(name))]
+    keys = [key.groups() for name in names if (key := _KEY.fullmatch(name))]
     parameters = {
         "connection": connection,
         "references": list(names),

@@ -51,10 +51,10 @@ async def _looked(task: Task, engine: Engine, order: Order, web: Web, *, late: b
         outcome = Outcome("running")
         if reference:
             outcome = await _understood(engine.look(order, reference, offset, web), order)
-    except PilothouseError as error:
+    except PilothouseError as unanswered:
         if not late:
             raise
-        outcome = Outcome("running", error=error.message)
+        outcome = Outcome("running", error=unanswered.message)
     if not late or outcome.is_over:
         return outcome
     error = "It took longer than its timeout."
@@ -118,8 +118,8 @@ def masked(outcome: Outcome, order: Order) -> Outcome:
     if not masks:
         return outcome
     outputs = {name: mask(text, masks) for name, text in outcome.outputs.items()}
-    texts = {name: mask(getattr(outcome, name), masks) for name in ("error", "log", "link")}
-    return replace(outcome, outputs=outputs, **texts)
+    error, log_text, link = (mask(text, masks) for text in (outcome.error, outcome.log, outcome.link))
+    return replace(outcome, outputs=outputs, error=error, log=log_text, link=link)
 
 
 def failure(error: PilothouseError, *, is_start: bool) -> Outcome:

@@ -47,6 +47,8 @@ GAP = 0.05
 """Seconds between two passes at least."""
 MOST = 1_000
 """Calls under way at once; one connection has at most a quarter of them."""
+LEASE, WITHIN = 75.0, 45.0
+"""Seconds for which an attempt is taken, and that one call about it may take."""
 THREADS = 4
 """Threads that speak with the database."""
 STOP_WITHIN = 10.0
@@ -56,7 +58,7 @@ STOP_WITHIN = 10.0
 class Follower:
     """Follows until `stop()`. `lease` is for how long an attempt is taken, `within` how long one call may take."""
 
-    def __init__(self, *, most: int = MOST, lease: float = 75.0, within: float = 45.0) -> None:
+    def __init__(self, *, most: int = MOST, lease: float = LEASE, within: float = WITHIN) -> None:
         self._most, self._lease, self._within = most, timedelta(seconds=lease), within
         self._lines: dict[str, CallLine] = {}
         self._calls: set[asyncio.Task[None]] = set()

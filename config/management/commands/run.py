@@ -33,7 +33,7 @@ env = environ.Env()
 
 
 class Command(BaseCommand):
-    """Starts the servers, brings the database up to date, then runs web, workers and beat until Ctrl-C."""
+    """Starts the servers, brings the database up to date, then runs web, workers, follower and beat until Ctrl-C."""
 
     help = __doc__
     requires_system_checks = []
@@ -97,7 +97,7 @@ class Command(BaseCommand):
     def _supervise(self, supervisor: Supervisor, *, with_sample: bool, with_demo: bool) -> None:
         try:
             supervisor.show_logs = not with_demo
-            self._say("Starting web, workers and beat ...")
+            self._say("Starting web, workers, follower and beat ...")
             supervisor.start()
             if with_demo and not supervisor.is_stopping:
                 self._show_first_release(supervisor)
