@@ -21,6 +21,7 @@ from config.errors import RunnerRefused
 Status = Literal["running", "succeeded", "failed", "timed_out", "cancelled"]
 
 BUILT_IN: Mapping[str, str] = {
+    "github": "activities.providers.github.github_engine",
     "http": "activities.providers.http.http_engine",
     "local": "activities.providers.local.local_runner",
 }

@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
+from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from json import dumps
 from typing import Any
@@ -24,17 +26,37 @@ from django.conf import settings
 from activities.web.addresses import Allowed, address_fault, origin_of, shown
 from activities.web.answers import Answer, clean, error_in, read
 from activities.web.guard import Guard, GuardedTransport, Resolve, resolve
-from config.errors import RunnerRefused, RunnerUnavailable
-
-Pool = httpx.AsyncClient
+from config.errors import RunnerError, RunnerRefused, RunnerUnavailable
 
 CONNECT, READ, WHOLE = 5.0, 20.0, 30.0
 """Seconds to connect, between two pieces of an answer, and for a whole call."""
 SIZE = 4 * 1024 * 1024
 """Bytes that an answer may have."""
 MOST_REDIRECTS = 3
+LARGEST_REMEMBERED, MOST_REMEMBERED = 32 * 1024, 1_000
+"""Bytes of an answer that is kept to be told "not modified", and how many are kept for one engine."""
 _MOVED = {301, 302, 303, 307, 308}
 _HEADERS = {"accept-encoding": "gzip", "user-agent": "Pilothouse"}
+
+
+class Pool(httpx.AsyncClient):
+    """The open connections to one engine, and answers that the engine can say have not changed."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._answers: OrderedDict[str, Answer] = OrderedDict()
+
+    def remembered(self, url: str) -> Answer | None:
+        """Returns the last answer of an address."""
+        return self._answers.get(url)
+
+    def remember(self, url: str, answer: Answer) -> None:
+        """Keeps an answer, in place of those that were not asked for longest."""
+        if "etag" in answer.headers and len(answer.body) <= LARGEST_REMEMBERED and not answer.is_cut:
+            self._answers[url] = answer
+            self._answers.move_to_end(url)
+            while len(self._answers) > MOST_REMEMBERED:
+                self._answers.popitem(last=False)
 
 
 @cache
@@ -52,7 +74,7 @@ def make_pool(*, connections: int = 20, resolving: Resolve = resolve) -> Pool:
     It keeps no cookies and reads no environment.
     """
     guard = Guard(Allowed.of(settings.OUTBOUND_ALLOW), resolving)
-    return httpx.AsyncClient(
+    return Pool(
         transport=GuardedTransport(guard, tls=tls_context(settings.OUTBOUND_CA), connections=connections),
         timeout=httpx.Timeout(READ, connect=CONNECT, pool=WHOLE),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
@@ -88,16 +110,20 @@ class Web:
         most: int = SIZE,
         tail: bool = False,
         elsewhere: bool = False,
+        remembers: bool = False,
     ) -> Answer:
         """Returns the answer if its status is below 400 or among `accept`.
 
         `auth` is a name and a password; one of `json`, `form` and `content` is the body. An answer of more than `most`
         bytes is an error, except with `tail`: then its last bytes are returned. With `elsewhere`, a GET follows a
-        redirect to another origin too, without any header of ours: engines keep logs and artifacts in storage.
+        redirect to another origin too, without any header of ours: engines keep logs and artifacts in storage. With
+        `remembers`, the engine is asked whether its last answer (by ETag) still holds: that may cost less.
         Raises RunnerUnavailable (with `retry_after` if the engine has asked for it) or RunnerRefused.
         """
-        given = dict(headers or {})
-        masks = self.masks
+        given, masks = dict(headers or {}), self.masks
+        known = self._pool.remembered(url) if remembers else None
+        if known is not None:
+            given["if-none-match"] = known.headers["etag"]
         if auth is not None:
             packed = base64.b64encode(":".join(auth).encode()).decode()
             given["authorization"] = f"Basic {packed}"
@@ -119,7 +145,15 @@ class Web:
         if answer.is_cut and not tail:
             raise RunnerUnavailable(f"{clean(shown(url), masks)} answered more than {most} bytes.")
         self.rest = max(self.rest, answer.rest)
+        if known is not None and answer.status == HTTPStatus.NOT_MODIFIED:
+            return known
+        if remembers:
+            self._pool.remember(url, answer)
         return answer
+
+    def error(self, method: str, answer: Answer) -> RunnerError:
+        """Returns the error that an accepted answer stands for after all."""
+        return error_in(method, answer, self.masks) or RunnerRefused(f"{answer.status} was not expected.")
 
     async def _follow(
         self,
