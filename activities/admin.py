@@ -17,14 +17,14 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from activities import services
+from activities import connecting, services
 from activities.models import Connection, Secret
 from activities.runners import provider_paths
 from activities.secrets import set_secret
 from config.admin.forms import FaultForm
 from config.admin.guarded import GuardedAdmin
 from config.admin.scoped import ScopedAdmin
-from config.errors import Conflict
+from config.errors import Conflict, EngineFailed, TooManyRequests
 from config.permissions import allowed
 
 
@@ -101,6 +101,7 @@ def may_name_secrets(request: HttpRequest) -> bool:
 class ConnectionAdmin(UsedBy, GuardedAdmin):
     """How pipeline engines are reached."""
 
+    actions_detail = ("check", "pipelines", "used_by")
     form = ConnectionForm
     list_display = ("name", "slug", "provider", "enabled", "secret")
     list_filter = ("provider", "enabled")
@@ -113,6 +114,37 @@ class ConnectionAdmin(UsedBy, GuardedAdmin):
     read_fieldsets = (
         (None, {"fields": ("slug", "name", "description", "provider", "enabled", "settings", "secret", "limits")}),
     )
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        """Without the test for those who may not change the connection."""
+        offered: list[Any] = super().get_actions_detail(request, object_id)
+        may_check = self.may(request, "change", self.get_object(request, str(object_id)))
+        return [one for one in offered if may_check or one.method.original_function_name != "check"]
+
+    @action(description="Test connection", url_path="check", icon="cable")
+    def check(self, request: HttpRequest, object_id: str) -> Any:
+        """Asks the engine whom it takes us for; a POST does it."""
+        connection = self.found(request, object_id, "change")
+        context: dict[str, Any] = {"message": "", "fault": ""}
+        if request.method == "POST":
+            try:
+                context["message"] = connecting.check(request.user, connection)
+            except (EngineFailed, TooManyRequests) as error:
+                context["fault"] = error.message
+        return self.page(request, "admin/pilothouse/check.html", connection, "Test connection", context)
+
+    @action(description="Pipelines", url_path="pipelines", icon="account_tree")
+    def pipelines(self, request: HttpRequest, object_id: str) -> Any:
+        """What can be started there and, of one of them, what it wants to know."""
+        connection = self.found(request, object_id)
+        search, chosen = request.GET.get("search", ""), request.GET.get("pipeline", "")
+        context: dict[str, Any] = {"search": search, "chosen": chosen, "fault": ""}
+        try:
+            context["pipelines"] = connecting.pipelines(request.user, connection, search)
+            context["parameters"] = connecting.parameters(request.user, connection, chosen) if chosen else ()
+        except (EngineFailed, TooManyRequests) as error:
+            context["fault"] = error.message
+        return self.page(request, "admin/pilothouse/pipelines.html", connection, "Pipelines", context)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The id stays as it was chosen."""

@@ -10,12 +10,13 @@ from django.contrib.auth.models import User
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from activities import secrets, services
+from activities import connecting, secrets, services
 from activities.canonical import digest
 from activities.models import Activity, ActivityRevision, Connection, Secret
 from config.errors import NotFound
@@ -135,6 +136,44 @@ class Activities(Documents):
         return services.used_by(row)
 
 
+class CheckOut(serializers.Serializer[Any]):
+    """What an engine has answered."""
+
+    message = serializers.CharField()
+
+
+class PipelineOut(serializers.Serializer[Any]):
+    """Something that can be started; an activity names its `id` in `pipeline`."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    link = serializers.CharField()
+
+
+class ParameterOut(serializers.Serializer[Any]):
+    """What a pipeline wants to know."""
+
+    name = serializers.CharField()
+    type = serializers.CharField()
+    description = serializers.CharField()
+    default = serializers.CharField()
+    options = serializers.ListField(child=serializers.CharField())
+    required = serializers.BooleanField(source="is_required")  # type: ignore[assignment]
+
+
+class PipelinesOut(serializers.Serializer[Any]):
+    """What can be started at a connection."""
+
+    pipelines = PipelineOut(many=True)
+
+
+class ParametersOut(serializers.Serializer[Any]):
+    """What a pipeline wants to know."""
+
+    parameters = ParameterOut(many=True)
+
+
 class ConnectionOut(serializers.ModelSerializer[Connection]):
     """A connection at a glance."""
 
@@ -172,6 +211,7 @@ class Connections(Documents):
     """How pipeline engines are reached."""
 
     kind, thing = "Connection", "connection"
+    query: ClassVar[dict[str, set[str]]] = {"pipelines": {"search"}}
     filterset_class = ConnectionFilter
     serializer_class = ConnectionOut
     detail_class = ConnectionDetailOut
@@ -180,6 +220,34 @@ class Connections(Documents):
         """Return the connections that the caller may look at or change."""
         held = [f"activities.{verb}_connection" for verb in ("view", "change", "delete")]
         return visible_by_any(request.user, held, Connection.objects.select_related("secret"))
+
+    @describe(
+        "Test a connection. The engine says whom it takes us for; what is wrong is a problem with the code "
+        "`engine_unavailable` or `engine_refused`.",
+        gives=CheckOut,
+    )
+    @action(detail=True, methods=["post"], pagination_class=None, filterset_class=None)
+    def check(self, request: Request, slug: str) -> Response:
+        """Answer with what the engine says."""
+        return Response({"message": connecting.check(request.user, self.one(slug=slug))})
+
+    @describe(
+        "List what can be started at a connection, as its engine tells now; at most a hundred.",
+        gives=PipelinesOut,
+        parameters=[OpenApiParameter("search", description="Part of the id or name.")],
+    )
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def pipelines(self, request: Request, slug: str) -> Response:
+        """Answer with pipelines."""
+        found = connecting.pipelines(request.user, self.one(slug=slug), request.query_params.get("search", ""))
+        return Response(PipelinesOut({"pipelines": found}).data)
+
+    @describe("List what a pipeline wants to know, as its engine tells now.", gives=ParametersOut)
+    @action(detail=True, pagination_class=None, filterset_class=None, url_path="pipelines/<path:pipeline>/parameters")
+    def parameters(self, request: Request, slug: str, pipeline: str) -> Response:
+        """Answer with parameters."""
+        found = connecting.parameters(request.user, self.one(slug=slug), pipeline)
+        return Response(ParametersOut({"parameters": found}).data)
 
     def document(self, row: Connection) -> Document:
         """Return the connection's document."""

@@ -9,15 +9,20 @@ knows a key it has seen, or the work that was started is searched for by what th
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Mapping, Sequence
+import logging
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeGuard, runtime_checkable
+from typing import Any, Protocol, TypeGuard, TypeVar, runtime_checkable
 
 from activities.runners import Order, Outcome, runner_for
+from activities.web.answers import clean
 from activities.web.client import Web
-from config.errors import RunnerRefused
+from config.errors import PilothouseError, RunnerRefused, RunnerUnavailable
 
+log = logging.getLogger(__name__)
+
+Told = TypeVar("Told")
 Schema = Mapping[str, Any]
 
 SECRET: Schema = {
@@ -122,6 +127,21 @@ class Calling(Protocol):
 
         Raises NotPermitted unless the call is signed by the engine's own scheme.
         """
+
+
+async def understood(call: Awaitable[Told], masks: Collection[str] = ()) -> Told:
+    """Awaits what an engine answers. Raises RunnerUnavailable when the engine has not understood what it was told.
+
+    An engine is a plug-in: whatever it raises must not end whoever calls it, nor tell a secret.
+    """
+    try:
+        return await call
+    except (PilothouseError, TimeoutError):
+        raise
+    except Exception as error:
+        said = clean(f"{type(error).__name__}: {error}", masks)
+        log.warning("An engine's answer was not understood: %s", said, exc_info=log.isEnabledFor(logging.DEBUG))
+        raise RunnerUnavailable(f"The engine's answer was not understood ({said}).") from None
 
 
 def is_engine(runner: object) -> TypeGuard[Engine]:

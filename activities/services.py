@@ -17,7 +17,7 @@ from django.db.models import Func, ProtectedError, Value
 from django.db.models.functions import Cast
 
 from activities import hooks, secrets
-from activities.canonical import canonical, digest
+from activities.canonical import canonical, digest, secret_names
 from activities.fields import searchable
 from activities.hooks import require_publishable, require_savable, users_of
 from activities.models import Activity, ActivityRevision, Connection, Secret
@@ -61,6 +61,8 @@ def apply_connection(actor: Actor, document: Document, *, now: datetime) -> Chan
     connection.limits = document.get("limits", {})
     connection.enabled = document.get("enabled", True)
     connection.secret = secrets.name_secret(document["secret"]["secret"], now=now) if "secret" in document else None
+    for name in secret_names(connection.settings):
+        secrets.name_secret(name, now=now)
     after = export_connection(connection)
     if before is not None and canonical(before) == canonical(after):
         return "unchanged"
@@ -220,7 +222,8 @@ def _store_users(thing: models.Model) -> list[str]:
     if isinstance(thing, Connection):
         return _names(_reached_by("draft", thing, Activity), _reached_by("document", thing, ActivityRevision))
     if isinstance(thing, Secret):
-        connections = [f"connection '{connection.slug}'" for connection in thing.connections.all()]
+        named = Connection.objects.filter(models.Q(secret=thing) | models.Q(_names_secret("settings", thing)))
+        connections = [f"connection '{connection.slug}'" for connection in named]
         drafts = Activity.objects.filter(_names_secret("draft", thing))
         return connections + _names(drafts, ActivityRevision.objects.filter(_names_secret("document", thing)))
     return []

@@ -69,6 +69,21 @@ class Conflict(PilothouseError):
     status = 409
 
 
+class TooManyRequests(PilothouseError):
+    """You have asked for this very often just now; wait a minute."""
+
+    code = "too_many_requests"
+    status = 429
+    wait = 60
+
+
+class EngineFailed(PilothouseError):
+    """The pipeline engine did not do what it was asked, while a person waits for its answer."""
+
+    code = "engine_refused"
+    status = 424
+
+
 class RunnerError(PilothouseError):
     """A pipeline engine did not do what it was asked."""
 

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from config.errors import Fault
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -33,6 +35,9 @@ class Catalogue(Protocol):
 
     def connections(self) -> Collection[str]:
         """The ids of all connections."""
+
+    def work_faults(self, block: Mapping[str, Any], path: str) -> Iterable[Fault]:
+        """What the engine of an automated block's connection would not take."""
 
     def resources(self) -> Mapping[str, str]:
         """The type (service, environment) of every resource, by id."""
@@ -77,6 +82,10 @@ class DocumentCatalogue:
     def connections(self) -> Collection[str]:
         """All ids of connections."""
         return self._of("Connection").keys()
+
+    def work_faults(self, block: Mapping[str, Any], path: str) -> Iterable[Fault]:  # noqa: ARG002
+        """Nothing: a file by itself knows no engines."""
+        return ()
 
     def resources(self) -> Mapping[str, str]:
         """The types of all resources by id."""

@@ -39,8 +39,9 @@ class Bodies:
             check(block, place.at(kind))
 
     def automated(self, block: Any, place: Place) -> None:
-        """The connection must exist; parameters are text, or a secret given whole."""
+        """The connection must exist, its engine take such a block; parameters are text, or a secret given whole."""
         known = self.catalogue.connections()
+        self.report.add(self.catalogue.work_faults(block, place.path))
         if block["connection"] not in known:
             cure = did_you_mean(block["connection"], known, "Apply the connection first.")
             self.report.fault(place.at("connection").path, f"There is no connection '{block['connection']}'.", cure)

@@ -13,6 +13,7 @@ from functools import cache
 
 import jsonschema
 
+from activities.web import addresses
 from config.errors import Fault
 from processes import days_off, durations, offsets, recurrence
 from processes.expressions_text import is_expression
@@ -43,6 +44,7 @@ WORDS = {
     "rule": ("a recurrence rule", recurrence.EXAMPLE),
     "calendar": ("a calendar", "Write it like DE, DE-BY or NYSE, or the id of an imported calendar."),
     "color": ("a colour", "Write it like #2563eb."),
+    "outbound-address": ("an address to call", addresses.EXAMPLE),
 }
 
 
@@ -65,6 +67,12 @@ def calendar_faults(text: str) -> list[Fault]:
     if not days_off.is_imported(text):
         return days_off.name_faults(text)
     return [] if re.fullmatch(_SLUG, text) else [Fault("", f"'{text[:60]}' is not a calendar.", WORDS["calendar"][1])]
+
+
+def _address_faults(text: str) -> list[Fault]:
+    """What keeps a text from being an address to call; never repeats it, since it may hold a password."""
+    fault = addresses.address_fault(text)
+    return [Fault("", f"The address {fault}.", addresses.EXAMPLE)] if fault else []
 
 
 @cache
@@ -96,6 +104,7 @@ _CHECKS: dict[str, tuple[Callable[[str], object], bool]] = {
     "derived-offset": (lambda text: not offsets.derived_faults(text), False),
     "rule": (is_rule, False),
     "calendar": (lambda text: not calendar_faults(text), False),
+    "outbound-address": (lambda text: not addresses.address_fault(text), False),
     "color": (re.compile(r"#[0-9a-fA-F]{6}").fullmatch, False),
 }
 
@@ -104,6 +113,7 @@ EXPLAIN: dict[str, Callable[[str], list[Fault]]] = {
     "rule": recurrence.rule_faults,
     "calendar": calendar_faults,
     "derived-offset": offsets.derived_faults,
+    "outbound-address": _address_faults,
 }
 
 

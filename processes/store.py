@@ -16,9 +16,11 @@ from django.contrib.auth.models import Group, User
 from django.db.models import Model, Q, QuerySet
 
 from activities.models import Activity, ActivityRevision, Connection
+from config.errors import Fault
 from processes import drafts
 from processes.catalogue import Published
 from processes.document import digest
+from processes.engines import work_faults
 from processes.levels import activity_references, process_references
 from processes.models import Process, ProcessRevision, Resource
 
@@ -82,7 +84,11 @@ class DatabaseCatalogue:
 
     def connections(self) -> Collection[str]:
         """The ids of all connections."""
-        return self._connections
+        return self._connections.keys()
+
+    def work_faults(self, block: Mapping[str, Any], path: str) -> Iterable[Fault]:
+        """What the engine of an automated block's connection would not take."""
+        return work_faults(self._connections.get(block["connection"], ""), block, path)
 
     def resources(self) -> Mapping[str, str]:
         """The type of every resource by id."""
@@ -107,8 +113,8 @@ class DatabaseCatalogue:
         return frozenset(published) | self._drafted("Process")
 
     @cached_property
-    def _connections(self) -> frozenset[str]:
-        return frozenset(Connection.objects.values_list("slug", flat=True))
+    def _connections(self) -> dict[str, str]:
+        return dict(Connection.objects.values_list("slug", "provider"))
 
     @cached_property
     def _resources(self) -> dict[str, str]:

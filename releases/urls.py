@@ -6,6 +6,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from config.views import SignIn
+from releases import webhooks
 from releases.views import (
     acting,
     activity,
@@ -116,6 +117,7 @@ urlpatterns = [
     path("sign-in/", SignIn.as_view(), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
     path("live/", live.topics, name="live"),
+    path("hooks/<slug:slug>/", webhooks.called, name="hook"),
     path("", include(releases)),
     path("", include(group_pages)),
     path("", include(freeze_pages)),

@@ -27,6 +27,7 @@ import yaml
 
 from activities.engines import ADDRESS, SECRET, Called, Connected, Parameter, Pipeline, settings_of, work_of
 from activities.runners import Order, Outcome, Status
+from activities.web.addresses import is_link
 from activities.web.answers import Answer
 from activities.web.archives import outputs_in
 from activities.web.client import Web
@@ -314,7 +315,7 @@ def _not_found(order: Order, reference: str) -> Outcome:
 
 def _link(shown: Mapping[str, Any]) -> str:
     link = shown.get("html_url")
-    return link if isinstance(link, str) and link.startswith(("https://", "http://")) else ""
+    return link if isinstance(link, str) and is_link(link) else ""
 
 
 def _told(job: Mapping[str, Any]) -> str:

@@ -28,7 +28,7 @@ from activities.engines import Called, Connected, Parameter, Pipeline
 from activities.providers.http_settings import SETTINGS, WORK
 from activities.providers.http_templates import OWN_NAMES, as_text, fill, fill_path, fill_texts, look_up, names_in
 from activities.runners import Order, Outcome, Status
-from activities.web.addresses import shown
+from activities.web.addresses import is_link, shown
 from activities.web.answers import Answer
 from activities.web.client import Web
 from config.errors import Fault, NotPermitted, RunnerRefused
@@ -265,7 +265,7 @@ def _link(pipeline: Mapping[str, Any], answer: Answer | None, order: Order, refe
     where = pipeline.get("link", "")
     if where.startswith("/"):
         found = look_up(answer.json(), where) if answer is not None else None
-        return found if isinstance(found, str) and found.startswith(("https://", "http://")) else ""
+        return found if isinstance(found, str) and is_link(found) else ""
     if not where:
         return ""
     scheme, colon, rest = where.partition("://")

@@ -99,6 +99,11 @@ def address_fault(url: object) -> str:
     return "" if _HOST.fullmatch(host) else "is not an address"
 
 
+def is_link(url: str) -> bool:
+    """Says whether a text may be shown as a link: engines tell us where their pages are."""
+    return url.startswith(("https://", "http://"))
+
+
 def origin_of(url: str) -> tuple[str, str, int]:
     """Returns scheme, host and port of an address that has no fault."""
     parts = urlsplit(url)

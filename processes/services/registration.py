@@ -13,6 +13,7 @@ from activities.models import Activity, Connection
 from config.errors import Fault
 from processes import kinds, uses
 from processes.checks import check_activity
+from processes.engines import connection_faults
 from processes.models import InputSet, Process, Resource
 from processes.schema import structural_faults
 from processes.services import input_sets, saving
@@ -30,7 +31,7 @@ def register() -> None:
     kinds.register(
         "InputSet", order=50, model=InputSet, apply=input_sets.apply_input_set, export=input_sets.export_input_set
     )
-    hooks.register_checks("Connection", saving=structural_faults)
+    hooks.register_checks("Connection", saving=connection_faults)
     hooks.register_checks("Activity", saving=structural_faults, publishing=_activity_faults)
     hooks.register_finder(_users)
 

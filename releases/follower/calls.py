@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
 
-from activities.engines import Engine
+from activities.engines import Engine, understood
 from activities.masking import mask
 from activities.runners import Order, Outcome
-from activities.web.answers import clean
+from activities.web.addresses import is_link
 from activities.web.client import Web
 from config.errors import PilothouseError, RunnerRefused, RunnerUnavailable
 from releases.follower.orders import Task
-
-log = logging.getLogger(__name__)
-
-Answer = TypeVar("Answer")
 
 QUICKEST, SLOWEST = 2.0, 60.0
 """Seconds between two looks at something young, and at something old."""
@@ -37,7 +31,7 @@ async def ask(task: Task, web: Web, *, within: float, now: datetime) -> Outcome:
     late = task.is_late(now)
     async with _limit(within):
         if task.is_start and not late:
-            outcome = await _understood(engine.start(order, web), order)
+            outcome = await understood(engine.start(order, web), order.masks)
         else:
             outcome = await _looked(task, engine, order, web, late=late)
     if len(outcome.reference) > LONGEST_REFERENCE:
@@ -50,7 +44,7 @@ async def _looked(task: Task, engine: Engine, order: Order, web: Web, *, late: b
     try:
         outcome = Outcome("running")
         if reference:
-            outcome = await _understood(engine.look(order, reference, offset, web), order)
+            outcome = await understood(engine.look(order, reference, offset, web), order.masks)
     except PilothouseError as unanswered:
         if not late:
             raise
@@ -59,7 +53,7 @@ async def _looked(task: Task, engine: Engine, order: Order, web: Web, *, late: b
         return outcome
     error = "It took longer than its timeout."
     try:
-        await _understood(engine.cancel(order, reference, web), order)
+        await understood(engine.cancel(order, reference, web), order.masks)
     except PilothouseError as refusal:
         error = f"{error} Its engine has not been told: {refusal.message}"
         outcome = replace(outcome, look_in=AGAIN)
@@ -73,7 +67,7 @@ async def cancel(task: Task, web: Web, *, within: float) -> str:
     try:
         engine, order = _ready(task)
         async with _limit(within):
-            await _understood(engine.cancel(order, task.taken.reference, web), order)
+            await understood(engine.cancel(order, task.taken.reference, web), order.masks)
     except RunnerUnavailable:
         raise
     except PilothouseError as refusal:
@@ -99,22 +93,11 @@ async def _limit(seconds: float) -> AsyncIterator[None]:
         raise RunnerUnavailable("The engine did not answer in time.") from None
 
 
-async def _understood(call: Awaitable[Answer], order: Order) -> Answer:
-    """Await an engine's answer; what it did not understand of what it was told is worth another try."""
-    try:
-        return await call
-    except (PilothouseError, TimeoutError):
-        raise
-    except Exception as error:
-        # An engine is a plug-in: whatever it raises must not end the follower.
-        said = clean(f"{type(error).__name__}: {error}", order.masks)
-        log.warning("An engine's answer was not understood: %s", said, exc_info=log.isEnabledFor(logging.DEBUG))
-        raise RunnerUnavailable(f"The engine's answer was not understood ({said}).") from None
-
-
 def masked(outcome: Outcome, order: Order) -> Outcome:
-    """Return an outcome without any secret of its order."""
+    """Return an outcome without any secret of its order, and without a link that is none."""
     masks = order.masks
+    if outcome.link and not is_link(outcome.link):
+        outcome = replace(outcome, link="")
     if not masks:
         return outcome
     outputs = {name: mask(text, masks) for name, text in outcome.outputs.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,14 +12,13 @@ from django.views.decorators.debug import sensitive_variables
 
 from activities import secrets
 from activities.canonical import secret_names
+from activities.connecting import Revealed, resolved, value_of
 from activities.engines import Engine, engine_for
 from activities.runners import Order
-from config.errors import InvalidInput, PilothouseError, RunnerRefused, RunnerUnavailable
+from config.errors import PilothouseError, RunnerRefused
 from releases.execution.attempts import Claim
 from releases.execution.following import Line, Taken
 from releases.tree import Key
-
-Revealed = Mapping[str, str | PilothouseError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def _order(taken: Taken, line: Line, key: str, revealed: Revealed) -> Order:
         key,
         resolved(line.settings, revealed, used),
         taken.work,
-        _value(line.secret, revealed, used) if line.secret else None,
+        value_of(line.secret, revealed, used) if line.secret else None,
         parameters,
         tuple(used.values()),
         taken.work.get("timeout"),
@@ -95,33 +94,8 @@ def _order(taken: Taken, line: Line, key: str, revealed: Revealed) -> Order:
     )
 
 
-@sensitive_variables()
-def resolved(value: Any, revealed: Revealed, used: dict[str, str]) -> Any:
-    """Return a value with each `{secret: name}` inside replaced; what was used is noted. Raises RunnerUnavailable."""
-    if isinstance(value, Mapping):
-        if set(value) == {"secret"} and isinstance(value["secret"], str):
-            return _value(value["secret"], revealed, used)
-        return {key: resolved(inner, revealed, used) for key, inner in value.items()}
-    return [resolved(inner, revealed, used) for inner in value] if isinstance(value, list) else value
-
-
 def _text(value: Any, revealed: Revealed, used: dict[str, str]) -> str:
     found = resolved(value, revealed, used)
     if found is None:
         return ""
     return found if isinstance(found, str) else json.dumps(found)
-
-
-def _value(name: str, revealed: Revealed, used: dict[str, str]) -> str:
-    found = revealed[name]
-    if isinstance(found, InvalidInput):
-        raise RunnerUnavailable(found.message)
-    if isinstance(found, PilothouseError):
-        raise found
-    used[name] = found
-    return found
-
-
-def names_of(values: Iterable[Any]) -> set[str]:
-    """Return the secrets that any of the values refers to."""
-    return set().union(*(secret_names(value) for value in values))

@@ -47,6 +47,7 @@ def make_things(of: User) -> dict[str, str]:
     return {
         "activities": activity.slug,
         "connections": scripted_connection().slug,
+        "pipelines": "deploy.yml",
         "secrets": Secret.objects.create(name="key", ciphertext=b"", updated_at=MONDAY).name,
         "processes": process.slug,
         "input-sets": InputSet.objects.create(slug="usual", name="Usual", process=process).slug,
