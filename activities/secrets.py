@@ -3,7 +3,8 @@
 A ciphertext is: format (1 byte), key id (8 bytes), nonce (12 random bytes), encrypted value with its tag. The name is
 the associated data, so a ciphertext copied to another row does not decrypt. The first of settings.SECRET_KEYS encrypts,
 all of them decrypt; keys are long texts from which the real keys are derived. Whatever does not fit fails: nothing is
-ever returned undecrypted. A row with an empty ciphertext is a name without a value.
+ever returned undecrypted. A row with an empty ciphertext is a name without a value. A value may refer to where the
+operator keeps it (`references`); then the reference is what is encrypted, and it is followed at each use.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from activities import hooks
+from activities import hooks, references
 from activities.canonical import secret_names
 from activities.masking import mask
 from activities.models import SLUG, Secret, slug_validator
@@ -66,7 +67,7 @@ def set_secret(actor: Actor, name: str, value: str, *, now: datetime | None = No
     Raises NotPermitted, InvalidInput for a name or value that cannot be one, SetUpFailed without a usable key.
     """
     require(actor, "activities.change_secret")
-    faults = [*_name_faults(name), *_value_faults(value)]
+    faults = [*_name_faults(name), *_value_faults(value), *references.faults(value)]
     if faults:
         raise InvalidInput(faults)
     moment = now or timezone.now()
@@ -103,7 +104,7 @@ def _opened(name: str, kept: Any) -> str:
     if not kept:
         cure = f"Set it in the admin or with `manage.py set_secret {name}`."
         raise InvalidInput([Fault("", f"The secret '{name}' has no value.", cure)], code="secret_missing")
-    return _decrypt(name, bytes(kept))
+    return references.resolve(name, _decrypt(name, bytes(kept)))
 
 
 @sensitive_variables()

@@ -41,6 +41,14 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="pilothouse@localhost
 LOCAL_PROVIDER = env.bool("PILOTHOUSE_LOCAL_PROVIDER", default=False)
 #: Further pipeline engines: name to the dotted path of a Runner.
 PROVIDERS: dict[str, str] = env.dict("PILOTHOUSE_PROVIDERS", default={})
+#: What the values of secrets may refer to: variables whose names begin so (env:NAME), files in a folder (file:PATH),
+#: and fields of a Vault's key-value store, version 2 (vault:MOUNT/PATH#FIELD). Nothing unless it is set.
+SECRET_ENV_PREFIX = env.str("PILOTHOUSE_SECRET_ENV_PREFIX", default="")
+SECRET_DIR = env.str("PILOTHOUSE_SECRET_DIR", default="")
+VAULT_ADDR = env.str("PILOTHOUSE_VAULT_ADDR", default="")
+VAULT_TOKEN = env.str("PILOTHOUSE_VAULT_TOKEN", default="")
+VAULT_TOKEN_FILE = env.str("PILOTHOUSE_VAULT_TOKEN_FILE", default="")
+VAULT_NAMESPACE = env.str("PILOTHOUSE_VAULT_NAMESPACE", default="")
 #: What connections may reach beside public addresses: networks, addresses and names (10.1.0.0/16, ci.internal, *.corp).
 OUTBOUND_ALLOW = env.list("PILOTHOUSE_OUTBOUND_ALLOW", default=[])
 #: A file of further authorities whose certificates are trusted.

@@ -32,7 +32,6 @@ from typing import Any
 
 from django.conf import settings
 
-from activities.engines import settings_of
 from activities.providers.local_attempt import Attempt
 from activities.runners import Order, Outcome
 from config.errors import RunnerRefused, RunnerUnavailable
@@ -70,7 +69,7 @@ class LocalRunner:
     log_limit: int = LOG_LIMIT
     claim_within: float = CLAIM_WITHIN
     kind = "local"
-    settings = settings_of({"grace": {"type": "number", "minimum": 0, "maximum": 3600}})
+    settings = {"type": "object", "properties": {"grace": {"type": "number", "minimum": 0, "maximum": 3600}}}
     work = {"type": "object", "required": ["command"]}
 
     def start(self, order: Order) -> Outcome:

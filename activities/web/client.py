@@ -68,12 +68,12 @@ def tls_context(authorities: str = "") -> ssl.SSLContext:
     return context
 
 
-def make_pool(*, connections: int = 20, resolving: Resolve = resolve) -> Pool:
+def make_pool(*, connections: int = 20, resolving: Resolve = resolve, also: Iterable[str] = ()) -> Pool:
     """Returns the open connections to one engine, at most so many; close it with `aclose()`.
 
-    It keeps no cookies and reads no environment.
+    It keeps no cookies and reads no environment. `also` are names that the operator has set otherwise.
     """
-    guard = Guard(Allowed.of(settings.OUTBOUND_ALLOW), resolving)
+    guard = Guard(Allowed.of([*settings.OUTBOUND_ALLOW, *also]), resolving)
     return Pool(
         transport=GuardedTransport(guard, tls=tls_context(settings.OUTBOUND_CA), connections=connections),
         timeout=httpx.Timeout(READ, connect=CONNECT, pool=WHOLE),

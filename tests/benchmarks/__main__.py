@@ -11,7 +11,7 @@ from typing import Any
 from tests.benchmarks import due, stack
 from tests.benchmarks.marks import Marks, gaps, median, rate
 
-ALL = ["chain", "throughput", "due", "size", "history", "conflicts", "crowded", "live"]
+ALL = ["chain", "throughput", "due", "size", "history", "conflicts", "crowded", "live", "follow"]
 
 
 def main() -> None:
@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("--past", type=int, default=1_000_000, help="how many finished activities history adds")
     parser.add_argument("--crowd", type=int, default=10_000, help="how many releases a crowded database has")
     parser.add_argument("--pages", type=int, default=500, help="how many open pages hear of a running release")
+    parser.add_argument("--followed", type=int, default=10_000, help="how many pipelines one follower follows")
     chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="pilothouse-bench-"))
     marks = Marks(folder / "marks")
@@ -47,6 +48,8 @@ def main() -> None:
                 conflicts()
             if "live" in chosen.what:
                 live(chosen.pages, folder)
+            if "follow" in chosen.what:
+                follow(chosen.followed, folder)
             if "crowded" in chosen.what:
                 crowded(chosen.crowd)
     finally:
@@ -120,6 +123,14 @@ def live(pages: int, folder: Path) -> None:
     from tests.benchmarks import shapes  # noqa: PLC0415
 
     for line in listening.measure(stack.publish(shapes.forty()), pages, folder / "web.log"):
+        print(line)
+
+
+def follow(pipelines: int, folder: Path) -> None:
+    """How late the end of a pipeline is recorded, with many under way at an engine that answers slowly."""
+    from tests.benchmarks import follow as following  # noqa: PLC0415
+
+    for line in following.measure(pipelines, folder):
         print(line)
 
 

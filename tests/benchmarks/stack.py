@@ -23,6 +23,7 @@ def prepare() -> Hold:
     """Start the servers, set Django up on an empty, migrated database, and register the instant engine."""
     os.environ.setdefault("PILOTHOUSE_STATE", ".pilothouse/bench")
     os.environ["PILOTHOUSE_PROVIDERS"] = "instant=tests.benchmarks.instant.instant_runner"
+    os.environ["PILOTHOUSE_OUTBOUND_ALLOW"] = "127.0.0.1"
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     os.environ["LOG_LEVEL"] = "WARNING"
     hold = Hold(state())

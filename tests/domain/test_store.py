@@ -12,6 +12,7 @@ from guardian.shortcuts import assign_perm
 
 from activities import hooks, secrets, services
 from activities.models import Activity, ActivityRevision, Connection, Secret
+from activities.runners import provider_paths
 from config.errors import Conflict, Fault, InvalidInput, NotPermitted
 from config.models import Event
 
@@ -123,7 +124,7 @@ def test_an_unknown_provider_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InvalidInput) as caught:
         services.apply_connection(None, CONNECTION | {"provider": "jenkyns"}, now=NOW)
     [fault] = caught.value.faults
-    assert (fault.path, fault.cure) == ("provider", "The known ones are: local.")
+    assert (fault.path, fault.cure) == ("provider", f"The known ones are: {', '.join(sorted(provider_paths()))}.")
 
 
 # Store activities -----------------------------------------------------------------------------------------------------
