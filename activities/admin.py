@@ -101,7 +101,7 @@ def may_name_secrets(request: HttpRequest) -> bool:
 class ConnectionAdmin(UsedBy, GuardedAdmin):
     """How pipeline engines are reached."""
 
-    actions_detail = ("check", "pipelines", "used_by")
+    actions_detail = ("test_connection", "pipelines", "used_by")
     form = ConnectionForm
     list_display = ("name", "slug", "provider", "enabled", "secret")
     list_filter = ("provider", "enabled")
@@ -119,10 +119,10 @@ class ConnectionAdmin(UsedBy, GuardedAdmin):
         """Without the test for those who may not change the connection."""
         offered: list[Any] = super().get_actions_detail(request, object_id)
         may_check = self.may(request, "change", self.get_object(request, str(object_id)))
-        return [one for one in offered if may_check or one.method.original_function_name != "check"]
+        return [one for one in offered if may_check or one.method.original_function_name != "test_connection"]
 
     @action(description="Test connection", url_path="check", icon="cable")
-    def check(self, request: HttpRequest, object_id: str) -> Any:
+    def test_connection(self, request: HttpRequest, object_id: str) -> Any:
         """Asks the engine whom it takes us for; a POST does it."""
         connection = self.found(request, object_id, "change")
         context: dict[str, Any] = {"message": "", "fault": ""}
