@@ -37,6 +37,7 @@ class Reply:
     promised: int = 0
     raw: bytes | None = None
     hang_up: bool = False
+    then_close: bool = False
 
     def bytes(self) -> bytes:
         if self.raw is not None:
@@ -58,7 +59,7 @@ class EngineDouble:
         self.answering = answering
         self.asked: list[Request] = []
         self.keep_asked = True
-        self.open = self.most_open = 0
+        self.open = self.most_open = self.connections = 0
         self.port = 0
         self.close: Callable[[], None] = lambda: None
 
@@ -67,6 +68,7 @@ class EngineDouble:
         return f"http://127.0.0.1:{self.port}"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             while (request := await _read(reader)) is not None:
                 if self.keep_asked:
@@ -83,7 +85,7 @@ class EngineDouble:
                     break
                 writer.write(reply.bytes())
                 await writer.drain()
-                if reply.promised or reply.raw is not None:
+                if reply.promised or reply.raw is not None or reply.then_close:
                     break
         except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError):
             pass

@@ -25,7 +25,8 @@ from django.conf import settings
 
 from activities.web.addresses import Allowed, address_fault, origin_of, shown
 from activities.web.answers import Answer, clean, error_in, read
-from activities.web.guard import Guard, GuardedTransport, Resolve, resolve
+from activities.web.guard import Guard, Resolve, resolve
+from activities.web.transport import GuardedTransport
 from config.errors import RunnerError, RunnerRefused, RunnerUnavailable
 
 CONNECT, READ, WHOLE = 5.0, 20.0, 30.0

@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpcore
-import httpx
 
 from activities.web.addresses import Allowed, why_not
 from config.errors import RunnerRefused, RunnerUnavailable
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
-KEPT_ALIVE = 30.0
-"""Seconds that an idle connection is kept."""
 _resolvers = ThreadPoolExecutor(32, thread_name_prefix="resolve")
 
 
@@ -102,17 +98,3 @@ class Guard(httpcore.AsyncNetworkBackend):
             self._asking[key] = task
             task.add_done_callback(lambda _: self._asking.pop(key, None))
         return self._asking[key]
-
-
-class GuardedTransport(httpx.AsyncHTTPTransport):
-    """httpx's transport, with its connections made by a guard."""
-
-    def __init__(self, guard: Guard, *, tls: ssl.SSLContext, connections: int) -> None:
-        super().__init__(verify=tls, trust_env=False)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls,
-            max_connections=connections,
-            max_keepalive_connections=connections,
-            keepalive_expiry=KEPT_ALIVE,
-            network_backend=guard,
-        )
