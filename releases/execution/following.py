@@ -35,11 +35,7 @@ _LINES = """
            coalesce(o.limits, '{}'), s.name
       FROM c LEFT JOIN activities_connection o ON o.slug = c.slug LEFT JOIN activities_secret s ON s.id = o.secret_id
      WHERE EXISTS (SELECT 1 FROM releases_attempt a WHERE a.connection = c.slug AND a.follow_at <= %(now)s)"""
-_TAKE = """
-    WITH due AS (
-        SELECT d.id FROM unnest(%(slugs)s::text[], %(rooms)s::int[]) room(slug, room) CROSS JOIN LATERAL (
-               SELECT a.id FROM releases_attempt a WHERE a.connection = room.slug AND a.follow_at <= %(now)s
-                ORDER BY a.follow_at LIMIT room.room FOR NO KEY UPDATE SKIP LOCKED) d),
+_TAKING = """
          t AS (UPDATE releases_attempt t SET follow_at = %(lease)s, looks = looks + (reference = '')::int
                  FROM due WHERE t.id = due.id
             RETURNING t.id, t.activity_run_id, t.number, t.connection, t.work, t.started_at, t.status, t.reference,
@@ -49,6 +45,17 @@ _TAKE = """
            r.state = 'running' AND r.attempt = t.number, r.node, r.items, r.deadline_at, coalesce(l.offset, 0)
       FROM t JOIN releases_activityrun r ON r.id = t.activity_run_id
       LEFT JOIN releases_attemptlog l ON l.attempt_id = t.id"""
+_TAKE = """
+    WITH due AS (
+        SELECT d.id FROM unnest(%(slugs)s::text[], %(rooms)s::int[]) room(slug, room) CROSS JOIN LATERAL (
+               SELECT a.id FROM releases_attempt a WHERE a.connection = room.slug AND a.follow_at <= %(now)s
+                ORDER BY a.follow_at LIMIT room.room FOR NO KEY UPDATE SKIP LOCKED) d),"""
+_TAKE_LATE = """
+    WITH due AS (
+        SELECT a.id FROM releases_attempt a JOIN releases_activityrun r ON r.id = a.activity_run_id
+         WHERE a.connection = ANY(%(slugs)s) AND a.follow_at <= %(now)s AND a.status = 'running'
+           AND r.deadline_at <= %(now)s AND r.state = 'running' AND r.attempt = a.number
+         ORDER BY a.follow_at LIMIT %(most)s FOR NO KEY UPDATE OF a SKIP LOCKED),"""
 _PUT_OFF = """
     UPDATE releases_attempt t SET follow_at = v.at, looks = looks + 1 FROM (
         SELECT a.id, v.at FROM unnest(%(ids)s::bigint[], %(leases)s::timestamptz[], %(ats)s::timestamptz[])
@@ -127,7 +134,16 @@ def take(rooms: Mapping[str, int], *, now: datetime, lease: datetime) -> list[Ta
     """Take what is due, of each connection at most as much as there is room for; what others hold is left out."""
     slugs = sorted(rooms)
     parameters = {"slugs": slugs, "rooms": [rooms[slug] for slug in slugs], "now": now, "lease": lease}
-    found = rows.fetch(_TAKE, parameters)
+    return _taken(_TAKE, parameters)
+
+
+def take_late(slugs: Sequence[str], *, now: datetime, lease: datetime, most: int = 200) -> list[Taken]:
+    """Take attempts of connections that are left alone, if they have passed their timeouts."""
+    return _taken(_TAKE_LATE, {"slugs": list(slugs), "now": now, "lease": lease, "most": most})
+
+
+def _taken(which: str, parameters: Mapping[str, Any]) -> list[Taken]:
+    found, lease = rows.fetch(which + _TAKING, parameters), parameters["lease"]
     return [Taken._make([*row[:5], rows.decoded(row[5]), *row[6:], lease]) for row in found]
 
 

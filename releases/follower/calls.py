@@ -22,6 +22,7 @@ QUICKEST, SLOWEST = 2.0, 60.0
 AGAIN = 15.0
 """Seconds until an engine that could not be asked about something is asked about it again."""
 LONGEST_REFERENCE = 500
+LATE, AWAY = "It took longer than its timeout.", "Its engine has not been told: it cannot be reached."
 _MENDABLE = ("engine_denied", "address_refused")
 
 
@@ -51,7 +52,7 @@ async def _looked(task: Task, engine: Engine, order: Order, web: Web, *, late: b
         outcome = Outcome("running", error=unanswered.message)
     if not late or outcome.is_over:
         return outcome
-    error = "It took longer than its timeout."
+    error = LATE
     try:
         await understood(engine.cancel(order, reference, web), order.masks)
     except PilothouseError as refusal:

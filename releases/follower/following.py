@@ -49,6 +49,8 @@ MOST = 1_000
 """Calls under way at once; one connection has at most a quarter of them."""
 LEASE, WITHIN = 75.0, 45.0
 """Seconds for which an attempt is taken, and that one call about it may take."""
+LATE_EVERY = timedelta(seconds=5)
+"""How often what has passed its timeout is searched for at engines that are left alone."""
 THREADS = 4
 """Threads that speak with the database."""
 STOP_WITHIN = 10.0
@@ -62,6 +64,7 @@ class Follower:
         self._most, self._lease, self._within = most, timedelta(seconds=lease), within
         self._lines: dict[str, CallLine] = {}
         self._calls: set[asyncio.Task[None]] = set()
+        self._late_at = timezone.now()
         self._put_off: list[tuple[int, datetime, datetime]] = []
         self._wake, self._stopping = asyncio.Event(), asyncio.Event()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="follow")
@@ -98,6 +101,7 @@ class Follower:
                 taking = functools.partial(following.take, rooms, now=now, lease=now + self._lease)
                 tasks = await self._ask_database(lambda: prepare(taking(), due))
                 self._begin(tasks, rooms)
+            await self._end_late(due, now)
             await self._close_idle()
         except Error as error:
             log.warning("The database cannot be asked what is due: %s", error)
@@ -118,6 +122,19 @@ class Follower:
         fair = max(1, free // len(wanting))
         chosen = random.sample(sorted(wanting), min(len(wanting), free))
         return {slug: min(wanting[slug], fair) for slug in chosen}
+
+    async def _end_late(self, due: dict[str, Line], now: datetime) -> None:
+        """End what has passed its timeout at engines that are left alone: nobody needs to be asked for that."""
+        resting = [slug for slug in due if self._lines[slug].is_resting]
+        if not resting or now < self._late_at:
+            return
+        self._late_at = now + LATE_EVERY
+        taking = functools.partial(following.take_late, resting, now=now, lease=now + self._lease)
+        for task in await self._ask_database(lambda: prepare(taking(), due)):
+            outcome = Outcome(
+                "timed_out", task.taken.reference, error=f"{calls.LATE} {calls.AWAY}", look_in=calls.AGAIN
+            )
+            await self._record(task, outcome, now)
 
     def _begin(self, tasks: list[Task], rooms: dict[str, int]) -> None:
         counts: dict[str, int] = {}
@@ -165,6 +182,9 @@ class Follower:
             if self._is_no_news(task, outcome):
                 self._put_off.append((task.taken.id, task.taken.lease, now + timedelta(seconds=outcome.look_in or 0)))
                 return
+        await self._record(task, outcome, now)
+
+    async def _record(self, task: Task, outcome: Outcome, now: datetime) -> None:
         await self._ask_database(attempts.record, task.claim, outcome, now=now)
         if outcome.status == "timed_out" and outcome.look_in is not None:
             await self._ask_database(following.cancel_later, task.taken.id, now=now, seconds=outcome.look_in)

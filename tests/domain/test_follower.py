@@ -281,6 +281,27 @@ def test_a_dead_engine_does_not_delay_another(engine: EngineDouble, jobs: Jobs) 
         assert dead.most_open == 4
 
 
+def test_a_timeout_at_an_engine_that_is_away_does_not_wait_for_it(engine: EngineDouble, jobs: Jobs) -> None:
+    text = ONE.replace("pipeline: job}", "pipeline: job}, timeout: 1h")
+    release = begin(text.replace("automated:", 'for_each: "${{ [1,2,3,4,5,6] }}", automated:'))
+    with follows():
+        until(lambda: Attempt.objects.exclude(reference="").count() == 6)
+        jobs.script["GET /jobs/"] = [Reply(503)] * 1000
+        jobs.script["POST /jobs/"] = [Reply(503)] * 1000
+        Attempt.objects.update(follow_at=timezone.now())
+        until(lambda: Attempt.objects.filter(error__contains="503").count() >= 3)
+        ActivityRun.objects.filter(state="running", deadline_at__isnull=False).update(deadline_at=timezone.now())
+        Attempt.objects.update(follow_at=timezone.now())
+        until(lambda: Attempt.objects.filter(status="timed_out").count() == 6)
+        until(lambda: Attempt.objects.filter(cancel_at__isnull=False).count() == 6)
+        jobs.script.clear()
+        Attempt.objects.update(follow_at=timezone.now())
+        until(lambda: len(jobs.cancelled) == 6, patience=60)
+    assert {run.state for run in ActivityRun.objects.filter(release=release, kind="automated", items__gt="")} == {
+        "on_hold"
+    }
+
+
 def test_two_followers_start_nothing_twice(engine: EngineDouble, jobs: Jobs) -> None:
     jobs.forgets, jobs.delay = True, 0.05
     numbers = ",".join(map(str, range(40)))
