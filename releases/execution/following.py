@@ -3,7 +3,7 @@
 An attempt whose `follow_at` is set is the follower's: it is started, looked at or cancelled when that moment comes, and
 no worker touches it. Whoever takes it puts `follow_at` off by a lease first, in the same statement, so that it is taken
 once; whoever dies with it leaves it to be taken again when the lease runs out. No release is locked for any of this: a
-look that brings nothing new costs one row of one batched statement.
+look that ends nothing costs one row of one batched statement.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
+
+from django.db import transaction
 
 from config import hints
 from releases.execution import rows
@@ -56,14 +58,22 @@ _TAKE_LATE = """
          WHERE a.connection = ANY(%(slugs)s) AND a.follow_at <= %(now)s AND a.status = 'running'
            AND r.deadline_at <= %(now)s AND r.state = 'running' AND r.attempt = a.number
          ORDER BY a.follow_at LIMIT %(most)s FOR NO KEY UPDATE OF a SKIP LOCKED),"""
-_PUT_OFF = """
-    UPDATE releases_attempt t SET follow_at = v.at, looks = looks + 1 FROM (
-        SELECT a.id, v.at FROM unnest(%(ids)s::bigint[], %(leases)s::timestamptz[], %(ats)s::timestamptz[])
-                               v(id, lease, at)
-          JOIN releases_attempt a ON a.id = v.id AND a.follow_at = v.lease
-           FOR NO KEY UPDATE OF a SKIP LOCKED) v
-     WHERE t.id = v.id"""
+_NOTE = """
+    UPDATE releases_attempt t
+       SET follow_at = CASE WHEN t.cancel_at IS NOT NULL THEN %(now)s WHEN t.follow_at = v.lease THEN v.at
+                            ELSE t.follow_at END,
+           reference = coalesce(nullif(v.reference, ''), t.reference), link = coalesce(nullif(v.link, ''), t.link),
+           error = v.error, looks = t.looks + 1
+      FROM (SELECT v.* FROM unnest(%(ids)s::bigint[], %(leases)s::timestamptz[], %(ats)s::timestamptz[],
+                                   %(references)s::text[], %(links)s::text[], %(errors)s::text[])
+                            v(id, lease, at, reference, link, error)
+              JOIN releases_attempt a ON a.id = v.id AND a.status = 'running' AND a.follow_at IS NOT NULL
+                                     AND (a.follow_at = v.lease OR a.reference = '')
+               FOR NO KEY UPDATE OF a{waiting}) v
+     WHERE t.id = v.id RETURNING t.id"""
+_NOTE_MANY, _NOTE_ONE = _NOTE.format(waiting=" SKIP LOCKED"), _NOTE.format(waiting="")
 _LEAVE = "UPDATE releases_attempt SET follow_at = NULL WHERE id = %(attempt)s AND follow_at = %(lease)s"
+_PUT_OFF = "UPDATE releases_attempt SET follow_at = %(until)s WHERE id = %(attempt)s AND follow_at = %(lease)s"
 _WAKE = """
     UPDATE releases_attempt SET follow_at = %(now)s
      WHERE connection = %(connection)s AND follow_at > %(now)s AND reference <> ''
@@ -110,6 +120,19 @@ class Taken(NamedTuple):
     lease: datetime
 
 
+class Look(NamedTuple):
+    """What a look at an attempt that goes on has found, and when the next one is due."""
+
+    id: int
+    release_id: int
+    lease: datetime
+    at: datetime
+    reference: str = ""
+    link: str = ""
+    error: str = ""
+    is_news: bool = False
+
+
 def hand_over(run_id: int, attempt: int, connection: str, *, now: datetime) -> None:
     """Make a claimed attempt the follower's, unless it is already, and wake it."""
     rows.execute(_HAND_OVER, {"run": run_id, "attempt": attempt, "connection": connection, "now": now})
@@ -147,16 +170,37 @@ def _taken(which: str, parameters: Mapping[str, Any]) -> list[Taken]:
     return [Taken._make([*row[:5], rows.decoded(row[5]), *row[6:], lease]) for row in found]
 
 
-def put_off(looked: Sequence[tuple[int, datetime, datetime]]) -> None:
-    """Write when attempts are looked at next, each (id, lease, moment); one that was woken meanwhile stays awake."""
-    if looked:
-        ids, leases, ats = (list(column) for column in zip(*looked, strict=True))
-        rows.execute(_PUT_OFF, {"ids": ids, "leases": leases, "ats": ats})
+def note(looked: Sequence[Look], *, now: datetime) -> None:
+    """Write what looks have found that changes no state: one statement, however many they are.
+
+    An attempt that was woken meanwhile stays awake, and one that is to be cancelled is awake as soon as it has a name
+    there. A row that somebody else holds just now is waited for by itself, and only if there is news of it.
+    """
+    if not looked:
+        return
+    written = {row[0] for row in rows.fetch(_NOTE_MANY, _note(looked, now))}
+    for look in looked:
+        if look.is_news and look.id not in written:
+            rows.execute(_NOTE_ONE, _note([look], now))
+    with transaction.atomic():
+        for release_id in {look.release_id for look in looked if look.is_news}:
+            hints.changed(release_id)
+
+
+def _note(looked: Sequence[Look], now: datetime) -> dict[str, Any]:
+    names = ("ids", "leases", "ats", "references", "links", "errors")
+    columns = zip(*((one.id, one.lease, one.at, one.reference, one.link, one.error) for one in looked), strict=True)
+    return {"now": now, **{name: list(column) for name, column in zip(names, columns, strict=True)}}
 
 
 def leave(attempt_id: int, *, lease: datetime) -> None:
     """Never come back to an attempt that is over."""
     rows.execute(_LEAVE, {"attempt": attempt_id, "lease": lease})
+
+
+def put_off(attempt_id: int, *, lease: datetime, until: datetime) -> None:
+    """Come back to an attempt at a moment, unless it was woken meanwhile."""
+    rows.execute(_PUT_OFF, {"attempt": attempt_id, "lease": lease, "until": until})
 
 
 def cancel_later(attempt_id: int, *, now: datetime, seconds: float) -> None:

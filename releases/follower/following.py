@@ -4,7 +4,8 @@
    called at once: nothing waits in a queue of this process, so another follower can always take the rest.
 2. A slow or dead engine fills its own room only: room is per connection, bounded by a share of the whole, and shrinks
    to a single call after failures.
-3. A look that brings nothing new is put off in a batch; everything else goes through `attempts.record`.
+3. A look at what goes on is noted in a batch, without a release's lock; an end and new text of a log go through
+   `attempts.record`.
 4. A hint through Redis starts a pass at once; without one there is a pass every second.
 
 Killed anywhere, the leases of what was taken run out and another pass asks again: by reference, or by key.
@@ -32,7 +33,8 @@ from activities.web.client import Web
 from config import hints
 from config.errors import PilothouseError, RunnerUnavailable
 from releases.execution import attempts, following
-from releases.execution.following import Line
+from releases.execution.following import Line, Look
+from releases.execution.orders import LONGEST_LINK
 from releases.follower import calls
 from releases.follower.line import IDLE, CallLine
 from releases.follower.orders import Task, prepare
@@ -65,7 +67,7 @@ class Follower:
         self._lines: dict[str, CallLine] = {}
         self._calls: set[asyncio.Task[None]] = set()
         self._late_at = timezone.now()
-        self._put_off: list[tuple[int, datetime, datetime]] = []
+        self._looked: list[Look] = []
         self._wake, self._stopping = asyncio.Event(), asyncio.Event()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="follow")
 
@@ -179,8 +181,8 @@ class Follower:
         now = timezone.now()
         if not outcome.is_over:
             outcome = replace(outcome, look_in=calls.next_look(outcome, task, now))
-            if self._is_no_news(task, outcome):
-                self._put_off.append((task.taken.id, task.taken.lease, now + timedelta(seconds=outcome.look_in or 0)))
+            if not outcome.log:
+                self._looked.append(_look(task, outcome, now))
                 return
         await self._record(task, outcome, now)
 
@@ -189,18 +191,13 @@ class Follower:
         if outcome.status == "timed_out" and outcome.look_in is not None:
             await self._ask_database(following.cancel_later, task.taken.id, now=now, seconds=outcome.look_in)
 
-    def _is_no_news(self, task: Task, outcome: Outcome) -> bool:
-        known = task.taken
-        reference = outcome.reference or (outcome.link and task.claim.key)
-        return not outcome.log and outcome.error == known.error and (not reference or reference == known.reference)
-
     async def _cancel(self, task: Task, line: CallLine, web: Web) -> None:
         try:
             error = await calls.cancel(task, web, within=self._within)
         except RunnerUnavailable as unavailable:
             self._note(line, unavailable)
             again = timezone.now() + timedelta(seconds=unavailable.retry_after or calls.AGAIN)
-            self._put_off.append((task.taken.id, task.taken.lease, again))
+            await self._ask_database(following.put_off, task.taken.id, lease=task.taken.lease, until=again)
             return
         line.worked(web.rest)
         release_id = task.taken.release_id
@@ -225,10 +222,10 @@ class Follower:
             await self._flush()
 
     async def _flush(self) -> None:
-        looked, self._put_off = self._put_off, []
+        looked, self._looked = self._looked, []
         if looked:
             try:
-                await self._ask_database(following.put_off, looked)
+                await self._ask_database(following.note, looked, now=timezone.now())
             except Error as error:
                 log.warning("The next looks could not be written; their leases run out: %s", error)
 
@@ -250,6 +247,21 @@ class Follower:
         closing = (self._ask_database(_close, barrier) for _ in range(THREADS))
         await asyncio.gather(*closing, return_exceptions=True)
         self._threads.shutdown()
+
+
+def _look(task: Task, outcome: Outcome, now: datetime) -> Look:
+    known, link = task.taken, outcome.link if len(outcome.link) <= LONGEST_LINK else ""
+    reference = outcome.reference or (link and task.claim.key)
+    return Look(
+        known.id,
+        known.release_id,
+        known.lease,
+        now + timedelta(seconds=outcome.look_in or 0.0),
+        reference,
+        link,
+        outcome.error,
+        is_news=outcome.error != known.error or reference not in ("", known.reference),
+    )
 
 
 def _with_connection(work: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
