@@ -28,8 +28,10 @@ _MENDABLE = ("engine_denied", "address_refused")
 
 async def ask(task: Task, web: Web, *, within: float, now: datetime) -> Outcome:
     """Start or look at an attempt, and end one that has passed its timeout. Raises PilothouseError."""
-    engine, order = _ready(task)
     late = task.is_late(now)
+    if late and task.wrong is not None:
+        return Outcome("timed_out", task.taken.reference, error=f"{LATE} {task.wrong.message}", look_in=AGAIN)
+    engine, order = _ready(task)
     async with _limit(within):
         if task.is_start and not late:
             outcome = await understood(engine.start(order, web), order.masks)

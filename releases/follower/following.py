@@ -105,8 +105,8 @@ class Follower:
                 self._begin(tasks, rooms)
             await self._end_late(due, now)
             await self._close_idle()
-        except Error as error:
-            log.warning("The database cannot be asked what is due: %s", error)
+        except (Error, PilothouseError) as error:
+            log.warning("What is due cannot be taken: %s", error)
             return 2 * EVERY
         rests = [line.resumes_in for slug, line in self._lines.items() if slug in due and line.is_resting]
         return min([EVERY, *rests])
@@ -219,7 +219,10 @@ class Follower:
     async def _flush_often(self) -> None:
         while True:
             await asyncio.sleep(0.1)
-            await self._flush()
+            try:
+                await self._flush()
+            except Exception:
+                log.exception("What looks have found could not be written; their leases run out.")
 
     async def _flush(self) -> None:
         looked, self._looked = self._looked, []

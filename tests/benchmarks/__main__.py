@@ -29,31 +29,37 @@ def main() -> None:
     marks = Marks(folder / "marks")
     hold = stack.prepare()
     try:
-        with (
-            stack.workers("config.celery", folder / "engine.log"),
-            stack.workers("tests.benchmarks.bare", folder / "bare.log"),
-        ):
-            _warm(marks)
-            if "chain" in chosen.what:
-                chain(marks)
-            if "throughput" in chosen.what:
-                throughput(marks, chosen.releases)
-            if "due" in chosen.what:
-                due.due(chosen.waiting, folder)
-            if "size" in chosen.what:
-                size(marks)
-            if "history" in chosen.what:
-                with_history(marks, chosen.releases, chosen.past)
-            if "conflicts" in chosen.what:
-                conflicts()
-            if "live" in chosen.what:
-                live(chosen.pages, folder)
-            if "follow" in chosen.what:
-                follow(chosen.followed, folder)
-            if "crowded" in chosen.what:
-                crowded(chosen.crowd)
+        if set(chosen.what) - {"follow"}:
+            with_workers(chosen, marks, folder)
+        if "follow" in chosen.what:
+            follow(chosen.followed, folder)
     finally:
         hold.release()
+
+
+def with_workers(chosen: argparse.Namespace, marks: Marks, folder: Path) -> None:
+    """Run the chosen workloads that workers carry out."""
+    with (
+        stack.workers("config.celery", folder / "engine.log"),
+        stack.workers("tests.benchmarks.bare", folder / "bare.log"),
+    ):
+        _warm(marks)
+        if "chain" in chosen.what:
+            chain(marks)
+        if "throughput" in chosen.what:
+            throughput(marks, chosen.releases)
+        if "due" in chosen.what:
+            due.due(chosen.waiting, folder)
+        if "size" in chosen.what:
+            size(marks)
+        if "history" in chosen.what:
+            with_history(marks, chosen.releases, chosen.past)
+        if "conflicts" in chosen.what:
+            conflicts()
+        if "live" in chosen.what:
+            live(chosen.pages, folder)
+        if "crowded" in chosen.what:
+            crowded(chosen.crowd)
 
 
 def _warm(marks: Marks) -> None:

@@ -10,6 +10,8 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from activities.secrets import set_secret
+from config.models import Event
 from releases.execution import attempts, following, lifecycle
 from releases.execution.tick import tick
 from releases.models import ActivityRun, Attempt, Release
@@ -300,6 +302,36 @@ def test_a_timeout_at_an_engine_that_is_away_does_not_wait_for_it(engine: Engine
     assert {run.state for run in ActivityRun.objects.filter(release=release, kind="automated", items__gt="")} == {
         "on_hold"
     }
+
+
+def test_a_timeout_does_not_wait_for_a_secret_that_is_missing(engine: EngineDouble, jobs: Jobs) -> None:
+    block = 'pipeline: job, parameters: {T: "${{ inputs.t }}"}}, timeout: 1h'
+    release = start(ONE.replace("pipeline: job}", block), inputs={"t": {"secret": "unset"}}, now=timezone.now())
+    work(release)
+    with follows():
+        until(lambda: "unset" in attempt_of(release).error)
+        assert state_of(release) == "running"
+        ActivityRun.objects.update(deadline_at=timezone.now())
+        Attempt.objects.update(follow_at=timezone.now())
+        until(lambda: attempt_of(release).status == "timed_out")
+    assert "has no value" in attempt_of(release).error
+    assert engine.asked == []
+
+
+def test_secrets_are_sent_and_told_nowhere(engine: EngineDouble, jobs: Jobs) -> None:
+    set_secret(None, "token", "t0p-s3cret")
+    jobs_connection(engine.url, start={"path": "/jobs", "body": {"token": "{T}", "key": "{key}"}})
+    block = 'pipeline: job, parameters: {T: "${{ inputs.t }}"}}'
+    release = start(ONE.replace("pipeline: job}", block), inputs={"t": {"secret": "token"}}, now=timezone.now())
+    work(release)
+    with follows():
+        until(lambda: attempt_of(release).reference)
+        assert jobs.jobs["1"]["got"]["token"] == "t0p-s3cret"
+        jobs.jobs["1"].update(state="broken", why="bad t0p-s3cret", log="+ curl -H t0p-s3cret\n", image="t0p-s3cret")
+        until(lambda: state_of(release) == "on_hold")
+    attempt = attempt_of(release)
+    assert (attempt.error, attempt.log.text) == ("bad ***", "+ curl -H ***\n")
+    assert "t0p-s3cret" not in f"{attempt.outputs}{attempt.inputs}{attempt.work}{list(Event.objects.values())}"
 
 
 def test_two_followers_start_nothing_twice(engine: EngineDouble, jobs: Jobs) -> None:
