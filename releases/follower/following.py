@@ -53,8 +53,8 @@ LEASE, WITHIN = 75.0, 45.0
 """Seconds for which an attempt is taken, and that one call about it may take."""
 LATE_EVERY = timedelta(seconds=5)
 """How often what has passed its timeout is searched for at engines that are left alone."""
-THREADS = 4
-"""Threads that speak with the database."""
+THREADS, EACH = 6, 3
+"""Threads that speak with the database, and how many of them may record for one connection at once."""
 STOP_WITHIN = 10.0
 """Seconds for calls under way to end when the follower is to stop."""
 
@@ -115,7 +115,7 @@ class Follower:
         share = max(1, self._most // 4)
         wanting = {}
         for slug, line in due.items():
-            calling = self._lines.setdefault(slug, CallLine())
+            calling = self._lines.setdefault(slug, CallLine(EACH))
             wanting[slug] = min(calling.room(line.limits), share - calling.busy)
         wanting = {slug: room for slug, room in wanting.items() if room > 0}
         free = self._most - len(self._calls)
@@ -187,7 +187,8 @@ class Follower:
         await self._record(task, outcome, now)
 
     async def _record(self, task: Task, outcome: Outcome, now: datetime) -> None:
-        await self._ask_database(attempts.record, task.claim, outcome, now=now)
+        async with self._lines[task.taken.connection].recording:
+            await self._ask_database(attempts.record, task.claim, outcome, now=timezone.now())
         if outcome.status == "timed_out" and outcome.look_in is not None:
             await self._ask_database(following.cancel_later, task.taken.id, now=now, seconds=outcome.look_in)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -24,8 +25,9 @@ class CallLine:
     After some failures in a row it rests, each time longer, then tries with one call: whoever is dead costs nothing.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, recordings: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self.recording = asyncio.Semaphore(recordings)
         self.busy = 0
         self.wants_more = False
         self.used_at = clock()

@@ -11,7 +11,7 @@ import random
 import sys
 import time
 
-SHORTEST, LONGEST = 60.0, 150.0
+SHORTEST, LONGEST = 60.0, 300.0
 jobs: list[float] = []
 asked = {"starts": 0, "looks": 0}
 
