@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -44,10 +45,18 @@ class UsedBy:
         return services.used_by(obj)
 
 
+class PrettyJson(forms.JSONField):
+    """JSON as people read it: a line for each key."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """The text of a value; what was typed stays as it is."""
+        return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+
+
 def json_area(label: str, hint: str) -> forms.JSONField:
     """A box for a JSON mapping."""
     widget = UnfoldAdminTextareaWidget(attrs={"class": "ph-code", "rows": 6, "spellcheck": "false"})
-    return forms.JSONField(label=label, help_text=hint, required=False, widget=widget)
+    return PrettyJson(label=label, help_text=hint, required=False, widget=widget)
 
 
 class ConnectionForm(FaultForm):

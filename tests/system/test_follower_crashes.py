@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -49,6 +50,10 @@ def begin(count: int) -> Release:
     return release
 
 
+def has_jobs(jobs: Jobs, count: int) -> bool:
+    return len(jobs.jobs) >= count
+
+
 @pytest.mark.parametrize("forgets", [False, True])
 def test_a_follower_killed_in_the_middle_of_starts_starts_nothing_twice(settings: Any, forgets: bool) -> None:
     settings.OUTBOUND_ALLOW = ["127.0.0.1"]
@@ -59,7 +64,7 @@ def test_a_follower_killed_in_the_middle_of_starts_starts_nothing_twice(settings
         for last in (5, 12, 20):
             jobs.delay = 0.3
             with follower() as process:
-                until(lambda last=last: len(jobs.jobs) >= last, patience=60)
+                until(partial(has_jobs, jobs, last), patience=60)
                 process.send_signal(signal.SIGKILL)
                 process.wait(10)
         with follower() as process:
