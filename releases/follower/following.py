@@ -18,7 +18,7 @@ import contextlib
 import functools
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -133,10 +133,11 @@ class Follower:
         self._late_at = now + LATE_EVERY
         taking = functools.partial(following.take_late, resting, now=now, lease=now + self._lease)
         for task in await self._ask_database(lambda: prepare(taking(), due)):
-            outcome = Outcome(
-                "timed_out", task.taken.reference, error=f"{calls.LATE} {calls.AWAY}", look_in=calls.AGAIN
-            )
-            await self._record(task, outcome, now)
+            error = f"{calls.LATE} {calls.AWAY}"
+            outcome = Outcome("timed_out", task.taken.reference, error=error, look_in=calls.AGAIN)
+            line = self._lines[task.taken.connection]
+            line.begin(1)
+            self._watch(line, self._record(task, outcome, now))
 
     def _begin(self, tasks: list[Task], rooms: dict[str, int]) -> None:
         counts: dict[str, int] = {}
@@ -146,9 +147,12 @@ class Follower:
             self._lines[slug].begin(count)
             self._lines[slug].wants_more = count >= rooms[slug]
         for task in tasks:
-            call = asyncio.create_task(self._carry_out(task))
-            self._calls.add(call)
-            call.add_done_callback(functools.partial(self._ended, self._lines[task.taken.connection]))
+            self._watch(self._lines[task.taken.connection], self._carry_out(task))
+
+    def _watch(self, line: CallLine, work: Coroutine[Any, Any, None]) -> None:
+        call = asyncio.create_task(work)
+        self._calls.add(call)
+        call.add_done_callback(functools.partial(self._ended, line))
 
     def _ended(self, line: CallLine, call: asyncio.Task[None]) -> None:
         self._calls.discard(call)
@@ -173,7 +177,10 @@ class Follower:
     async def _ask(self, task: Task, line: CallLine, web: Web) -> None:
         try:
             outcome = await calls.ask(task, web, within=self._within, now=timezone.now())
-            line.worked(web.rest)
+            if outcome.status == "timed_out" and outcome.look_in is not None:
+                line.failed()
+            else:
+                line.worked(web.rest)
         except PilothouseError as error:
             if error is not task.wrong:
                 self._note(line, error)
