@@ -48,8 +48,8 @@ check: lint types imports migrations  ## Everything but the tests
 screenshots: $(VENV)/.develops chromium  ## Draws the pictures of the documentation anew
 	@$(BIN)/python -m tests.browser.screenshots
 
-bench: $(VENV)/.develops  ## Measures speed beside bare Celery
-	@$(BIN)/python -m tests.benchmarks
+bench: $(VENV)/.develops  ## Measures speed beside bare Celery; ARGS="follow" chooses
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 lock:  ## Writes the lock files anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --upgrade $(LOCK) pyproject.toml -o requirements.txt
