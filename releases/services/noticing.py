@@ -16,6 +16,7 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
+from config import hints
 from config.models import Preference
 from releases import inbox, policy
 from releases.models import ActivityRun, Comment, Notice
@@ -61,6 +62,8 @@ def make_notices(
 ) -> None:
     """Tell people something about an activity, those who were not told it yet. At most two queries."""
     told = list(users)
+    if told:
+        hints.changed(run.release_id)
     unmailed = set(
         Preference.objects.filter(user__in=told, unmailed__contains=[kind]).values_list("user_id", flat=True)
     )

@@ -19,7 +19,7 @@ def find_release(request: HttpRequest, pk: int) -> Release:
 
 
 def is_refresh(request: HttpRequest) -> bool:
-    """Return whether a page of a release asks only for the part of it that is live."""
+    """Return whether a page asks only for the part of it that is live."""
     return request.headers.get("HX-Target") == "div#live"
 
 

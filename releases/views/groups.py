@@ -21,6 +21,7 @@ from releases.reading.train_health import health_of
 from releases.services import feeds
 from releases.services.foreseeing import foresee_skip
 from releases.services.moving import skip_occurrence
+from releases.views.frame import is_refresh
 from releases.views.freezes import banner_of
 
 PAGE = 50
@@ -41,8 +42,9 @@ def show_list(request: HttpRequest) -> HttpResponse:
         "more": shown[-1].slug if len(found) > PAGE else "",
         "is_first": not after,
         "may_add": request.user.is_staff and allowed(person(request), "releases.add_releasegroup"),
+        "here": request.get_full_path(),
     }
-    return render(request, "releases/groups.html", context)
+    return render(request, "releases/_groups.html" if is_refresh(request) else "releases/groups.html", context)
 
 
 @page
@@ -72,8 +74,9 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
         "may_operate": operates or allowed(user, "processes.operate_process", group.process),
         "may_edit": may_change and user.is_staff,
         "rules": group.body,
+        "here": request.get_full_path(),
     }
-    return render(request, "releases/group.html", context)
+    return render(request, "releases/_group.html" if is_refresh(request) else "releases/group.html", context)
 
 
 @page

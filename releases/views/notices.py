@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 from config.pages import page, person, whole
 from releases.models import Notice
 from releases.services.noticing import notices_of, read_notices
+from releases.views.frame import is_refresh
 
 PAGE = 50
 
@@ -27,8 +28,9 @@ def show_list(request: HttpRequest) -> HttpResponse:
         "notices": shown[:PAGE],
         "older": shown[PAGE - 1].pk if len(shown) > PAGE else None,
         "is_first": before is None,
+        "here": request.get_full_path(),
     }
-    return render(request, "releases/notices.html", context)
+    return render(request, "releases/_notices.html" if is_refresh(request) else "releases/notices.html", context)
 
 
 @page

@@ -100,7 +100,8 @@ def values(request: HttpRequest, pk: int) -> HttpResponse:
     if release.snapshot_id is None:
         resolved = preview_start(release, {}, now=timezone.now()).resolved
         context |= {"lines": [line for line in resolved.shown if not line["path"]], "faults": resolved.faults}
-    return render(request, "releases/values.html", context)
+    context["here"] = reverse("releases:values", args=[pk])
+    return render(request, "releases/_values.html" if is_refresh(request) else "releases/values.html", context)
 
 
 @page

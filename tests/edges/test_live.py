@@ -17,9 +17,11 @@ from pytest_django.fixtures import Settings
 from config import hints
 from config.hints import address_of, channel_of
 from config.live.grant import PERSON, TOPICS
-from releases.models import Release
+from releases.models import Release, ReleaseGroup
 from releases.services import running
-from tests.edges.pages import KINDS, plan, publish, start
+from releases.services.noticing import make_notices
+from tests.builders import run_of
+from tests.edges.pages import KINDS, Reader, plan, publish, start
 from tests.fakes import ScriptedRunner
 
 pytestmark = pytest.mark.django_db
@@ -136,6 +138,26 @@ def test_everything_that_happens_to_a_release_is_told(
     assert f"{release.pk}" in told(words)
     running.pause_release(manager, release, now=timezone.now())
     assert set(told(words)) == {f"{release.pk}"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_notice_is_told(words: redis.client.PubSub, engine: ScriptedRunner, manager: User) -> None:
+    run = run_of(start(publish(KINDS), manager), "prepare/runbook")
+    told(words)
+    for people in ([], [manager]):
+        with transaction.atomic():
+            make_notices(run, people, kind="asked", key="again", now=timezone.now())
+        assert told(words) == [f"{run.release_id}"] * len(people)
+
+
+@pytest.mark.parametrize("address", ["/groups/", "/groups/train/", "/notices/"])
+def test_pages_of_more_than_one_release_refresh_themselves(release: Release, manager: User, address: str) -> None:
+    ReleaseGroup.objects.create(slug="train", name="Train", process=release.process, body={})
+    reader = Reader(manager)
+    reader.open(address)
+    assert (f'data-live="releases" hx-get="{address}"' in reader.source, "vendor/htmx" in reader.source) == (True, True)
+    reader.open(address, HX_Request="true", HX_Target="div#live")
+    assert ("<html" in reader.source, f'data-live="releases" hx-get="{address}"' in reader.source) == (False, True)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -154,7 +154,7 @@ def test_the_wall_says_how_it_stands_and_what_waits_for_whom(release: Release, m
     assert "Prepare" in part
 
 
-@pytest.mark.parametrize("part", ["events/", "outputs/", "changes/", "timeline/"])
+@pytest.mark.parametrize("part", ["values/", "events/", "outputs/", "changes/", "timeline/"])
 def test_every_part_of_a_running_release_refreshes_itself(release: Release, manager: User, part: str) -> None:
     reader = Reader(manager)
     reader.open(page_of(release, part))
