@@ -89,8 +89,11 @@ def icon(name: str) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def unread(context: dict[str, Any]) -> int:
-    """Return how many notices the reader has not read. One query."""
-    return Notice.objects.filter(user=context["request"].user.pk, read_at=None).count()
+    """Return how many notices the reader has not read. One query a request."""
+    request = context["request"]
+    if not hasattr(request, "unread"):
+        request.unread = Notice.objects.filter(user=request.user.pk, read_at=None).count()
+    return int(request.unread)
 
 
 @register.filter

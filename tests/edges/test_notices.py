@@ -88,7 +88,7 @@ def test_many_are_read_a_page_at_a_time_in_the_same_number_of_queries(
         noticing.make_notices(run, [owner], kind="mentioned", key=f"mentioned:{number}", now=MONDAY, actor_name="Ann")
     reader = Reader(owner)
     assert reader.open(PAGE).count("mentioned you") == 50
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         reader.open(PAGE)
     last = Notice.objects.order_by("-id")[49].pk
     assert reader.open(f"{PAGE}?before={last}").count("mentioned you") == 10
