@@ -142,6 +142,33 @@ def test_what_was_planned_is_shown_beside_what_happened(engine: ScriptedRunner, 
     assert "5m planned 1h" in Reader(manager).open(page_of(release, "timeline/"))
 
 
+def test_the_timeline_marks_and_names_what_is_due_unless_that_is_far_away(release: Release, manager: User) -> None:
+    reader, now = Reader(manager), timezone.now()
+    reader.open(page_of(release, "timeline/"))
+    assert 'class="mark"' not in reader.source
+    ActivityRun.objects.filter(release=release, path="prepare/check").update(due_at=now - timedelta(seconds=1))
+    ActivityRun.objects.filter(release=release, path="move/cut").update(due_at=now + timedelta(days=400))
+    text = reader.open(page_of(release, "timeline/"))
+    assert reader.source.count('class="mark"') == reader.source.count('class="due is-late" d=') == 1
+    assert text.count("Overdue since") == 2  # in words, and when one points at the mark
+    assert text.count(" Due ") == 1
+
+
+def test_before_the_start_the_timeline_marks_what_is_due_by_the_plan(engine: ScriptedRunner, manager: User) -> None:
+    due = NESTED.replace("{id: three,", '{id: three, due: "start +2h",')
+    begins = timezone.now() + timedelta(days=1)
+    draft = plan(publish(due), manager, planned_start_at=begins, planned_end_at=begins + timedelta(hours=4))
+    reader = Reader(manager)
+    reader.open(page_of(draft, "timeline/"))
+    assert reader.source.count('class="mark"') == 1
+
+
+def test_the_timeline_says_which_item_a_run_is_for(engine: ScriptedRunner, manager: User) -> None:
+    each = sixty(1).replace("{id: a, wait: 1h}", "{id: a, for_each: \"${{ ['eu', 'us'] }}\", wait: 1h}")
+    text = Reader(manager).open(page_of(start(publish(each), manager), "timeline/"))
+    assert ("A eu" in text, "A us" in text) == (True, True)
+
+
 # The wall -------------------------------------------------------------------------------------------------------------
 def test_the_wall_says_how_it_stands_and_what_waits_for_whom(release: Release, manager: User) -> None:
     reader = Reader(manager)
