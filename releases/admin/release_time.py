@@ -124,11 +124,12 @@ class ReleaseTime(AskingAdmin, GuardedAdmin):
         return True
 
     def _consequences(self, request: HttpRequest, release: Release, form: MoveForm, now: datetime) -> dict[str, Any]:
-        was = release.planned_start_at
+        was = (release.planned_start_at, release.planned_end_at)
         foreseen = foresee_move(request.user, release, **_typed(form), now=now)
-        own = Change("changed", release.pk, str(release), was, foreseen.starts_at)
+        own = Change("changed", release.pk, str(release), was[0], foreseen.starts_at)
         others, more = seen_of(change for change in foreseen.changes if change.release_id != release.pk)
-        return {"changes": [own, *others], "more": more, "findings": foreseen.findings, "shown": _key(form)}
+        changes = others if was == (foreseen.starts_at, foreseen.ends_at) else [own, *others]
+        return {"changes": changes, "more": more, "findings": foreseen.findings, "shown": _key(form)}
 
     # Exceptions -------------------------------------------------------------------------------------------------------
 

@@ -180,6 +180,16 @@ def test_others_of_its_group_move_with_it(desk: Desk, scope: str) -> None:
     assert start_of(before[0]).hour == (9 if scope == "following" else 12)
 
 
+def test_one_that_stays_where_it_is_is_not_listed_as_changed(desk: Desk) -> None:
+    first = train()[0]
+    move_release(None, first, starts_at=start_of(first) + timedelta(hours=1), now=timezone.now())
+    desk.open("releases_release_move", first.pk).save(**moment(start_of(first)), scope="all", _show="1")
+    assert ("It stays where it is." in desk.text, f"{first} changed" in desk.text) == (True, False)
+    to = start_of(first) + timedelta(hours=2)
+    desk.open("releases_release_move", first.pk).save(**moment(to), scope="all", _show="1")
+    assert desk.text.count(f"{first} changed ") == 1
+
+
 @pytest.mark.parametrize("scope", ["this", "all"])
 def test_a_move_that_somebody_forestalled_is_refused(desk: Desk, scope: str) -> None:
     first = train()[0]
