@@ -86,10 +86,14 @@ class Planned:
 
 @dataclass(slots=True)
 class DateRow:
-    """One of a group's next dates, with its release; `is_moved` when that has been given another time by hand."""
+    """One of a group's next dates, with its release; `is_moved` when that has been given another time by hand.
+
+    `is_hidden` says that there is a release for it that the reader may not see.
+    """
 
     date: NextDate
     planned: Planned | None = None
+    is_hidden: bool = False
 
     @property
     def is_moved(self) -> bool:
@@ -126,7 +130,10 @@ def group_detail(actor: Actor, group: ReleaseGroup, *, now: datetime, dates: int
         waiting = waiting.exclude(state="scheduled", occurs_at__gt=found[-1].occurs_at)
     others = list(waiting.order_by(F("planned_start_at").asc(nulls_last=True), "pk")[:MOST])
     planned = {one.release.pk: one for one in _planned(actor, [*shown.values(), *others])}
-    detail.rows = [DateRow(date, planned.get(date.release or 0)) for date in found]
+    dated = [(date, planned.get(date.release or 0)) for date in found]
+    made = Release.objects.filter(group=group, occurs_at__in=[date.occurs_at for date in found])
+    taken = set(made.values_list("occurs_at", flat=True))
+    detail.rows = [DateRow(date, one, one is None and date.occurs_at in taken) for date, one in dated]
     detail.others = [planned[one.pk] for one in others]
     detail.under_way = list(releases.filter(state__in=UNDER_WAY).order_by("started_at", "pk")[:MOST])
     detail.recent = list(releases.filter(finished_at__isnull=False).order_by("-finished_at", "-pk")[:MOST])

@@ -103,11 +103,12 @@ def _noted(release: Release) -> tuple[dict[str, datetime], dict[str, Any]]:
     """Return, by path, when what has a date is due, and the items of each `for_each`. Two queries at the most."""
     if release.started_at is None:
         return {one.path: one.due_at for one in planned_dates(release) if one.due_at is not None}, {}
-    phases = PhaseRun.objects.filter(release=release, due_at__isnull=False).values_list("path", "due_at")
+    phases = PhaseRun.objects.filter(release=release, due_at__isnull=False)
     noted = Q(due_at__isnull=False) | Q(item__isnull=False)
     runs = ActivityRun.objects.filter(noted, release=release)
-    due, items = dict(phases), dict[str, Any]()
-    for path, due_at, item in runs.values_list("path", "due_at", "item"):
+    due, items = dict[str, datetime](), dict[str, Any]()
+    dated = [(path, due_at, None) for path, due_at in phases.values_list("path", "due_at")]
+    for path, due_at, item in [*dated, *runs.values_list("path", "due_at", "item")]:
         if due_at is not None:
             due[path] = due_at
         if item is not None:

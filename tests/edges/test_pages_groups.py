@@ -141,6 +141,19 @@ def test_who_may_only_look_is_offered_nothing_and_refused(train: ReleaseGroup, s
     assert (reader.status, Release.objects.get(pk=first.pk).edits) == (403, first.edits)
 
 
+def test_who_may_only_change_the_group_learns_nothing_of_the_releases_that_they_may_not_skip(
+    train: ReleaseGroup, stranger: User
+) -> None:
+    reader = seeing(stranger, train, "change_releasegroup")
+    Release.objects.update(name="Secret")
+    text = reader.open(PAGE)
+    assert ("Planned; you may not see it" in text, "skip/" in reader.source) == (True, False)
+    Release.objects.latest("occurs_at").delete()
+    assert "skip/" in reader.open(f"{PAGE}?dates=more") + reader.source
+    text = reader.open(f"{PAGE}skip/?at={releases()[0].occurs_at:%Y-%m-%dT%H:%M}")
+    assert (reader.status, "Secret" in text, "You need the permission" in text) == (403, False, True)
+
+
 def test_skipping_says_what_it_does_and_does_it_once(manager: User) -> None:
     first, told = releases()[0], Event.objects.count()
     address = f"{PAGE}skip/?at={first.occurs_at:%Y-%m-%dT%H:%M}"
