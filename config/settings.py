@@ -107,6 +107,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 USE_I18N = False
+FORMAT_MODULE_PATH = "config.formats"
 
 TEMPLATES = [
     {
@@ -203,7 +204,7 @@ UNFOLD = {
     "SITE_TITLE": "Pilothouse",
     "SITE_HEADER": "Pilothouse",
     "SITE_SUBHEADER": "Times are in UTC",
-    "SITE_SYMBOL": "rocket_launch",
+    "SITE_ICON": lambda _: static("pilothouse/mark.svg"),
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,

@@ -49,9 +49,9 @@ class FreezeExceptionAdmin(DecidedAdmin):
     list_display = ("__str__", "shown_state", "asked_by_name", "asked_at", "expires_at", "decided_by_name")
     list_filter = ("state",)
     search_fields = ("freeze__slug", "freeze__name", "release__name", "group__name", "asked_by_name", "reason")
-    readonly_fields = ("void_reason",)
+    readonly_fields = ("why_void",)
     fields = (
-        "freeze", "release", "group", "state", "void_reason", "reason", "expires_at", "asked_by_name", "asked_at",
+        "freeze", "release", "group", "state", "why_void", "reason", "expires_at", "asked_by_name", "asked_at",
         "decided_by_name", "decided_at", "decision_reason",
     )  # fmt: skip
     actions_detail = ("grant", "refuse", "withdraw")
@@ -89,6 +89,11 @@ class FreezeExceptionAdmin(DecidedAdmin):
     def shown_state(self, row: FreezeException) -> tuple[str, str]:
         """The state, in its colour."""
         return row.state, row.state
+
+    @display(description="why it no longer counts")
+    def why_void(self, row: FreezeException) -> str:
+        """Why, if it is void."""
+        return row.void_reason
 
     @action(description="Grant", url_path="grant", icon="check", variant=ActionVariant.PRIMARY)
     def grant(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -52,7 +52,7 @@ class FreezeWindow(models.Model):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True)
     lifted_at = models.DateTimeField(null=True)
-    lifted_by_name = models.CharField(max_length=150, blank=True)
+    lifted_by_name = models.CharField("lifted by", max_length=150, blank=True)
 
     class Meta:
         ordering = ["starts_at"]
@@ -89,15 +89,15 @@ class FreezeException(models.Model):
     release = models.ForeignKey(Release, models.CASCADE, null=True, blank=True, related_name="freeze_exceptions")
     group = models.ForeignKey(ReleaseGroup, models.CASCADE, null=True, blank=True, related_name="freeze_exceptions")
     reason = models.TextField()
-    expires_at = models.DateTimeField()
+    expires_at = models.DateTimeField("expires")
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
-    asked_at = models.DateTimeField()
+    asked_at = models.DateTimeField("asked")
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    asked_by_name = models.CharField(max_length=150)
-    decided_at = models.DateTimeField(null=True)
+    asked_by_name = models.CharField("asked by", max_length=150)
+    decided_at = models.DateTimeField("decided", null=True)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    decided_by_name = models.CharField(max_length=150, blank=True)
-    decision_reason = models.TextField(blank=True)
+    decided_by_name = models.CharField("decided by", max_length=150, blank=True)
+    decision_reason = models.TextField("why it was decided so", blank=True)
 
     class Meta:
         ordering = ["-id"]
@@ -130,12 +130,12 @@ class BreakGlass(models.Model):
     release = models.OneToOneField(Release, models.CASCADE, related_name="break_glass")
     reason = models.TextField()
     ignored = models.JSONField(default=list, help_text="What would have stopped it.")
-    at = models.DateTimeField()
+    at = models.DateTimeField("started")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    by_name = models.CharField(max_length=150)
-    signed_at = models.DateTimeField(null=True)
+    by_name = models.CharField("started by", max_length=150)
+    signed_at = models.DateTimeField("signed off", null=True)
     signed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    signed_by_name = models.CharField(max_length=150, blank=True)
+    signed_by_name = models.CharField("signed off by", max_length=150, blank=True)
     comment = models.TextField(blank=True)
 
     class Meta:

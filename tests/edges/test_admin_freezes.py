@@ -140,6 +140,12 @@ def test_an_exception_is_granted_or_refused(desk: Desk, release: Release, admin:
     desk.open("releases_freezeexception_refuse", own.pk).send({"reason": "Wait"})
     own.refresh_from_db()
     assert (own.state, own.decision_reason) == ("refused", "Wait")
+    for page in (
+        desk.open("releases_freezeexception_changelist").text,
+        desk.open("releases_freezeexception_change", own.pk).text,
+    ):
+        assert f"{MONDAY:%a %Y-%m-%d %H:%M} UTC" in page
+        assert ("Asked by" in page, "by name" in page, "Expires at" in page) == (True, False, False)
 
 
 def test_broken_glass_is_signed_off(desk: Desk, release: Release) -> None:
