@@ -27,6 +27,16 @@ from releases.services.exempting import GRANT, may_withdraw
 
 _HELD = [f"releases.{verb}_freeze" for verb in ("view", "add", "change", "delete")]
 _GROUPS = ["releases.view_releasegroup", "releases.change_releasegroup", "releases.operate_releasegroup"]
+#: What one of a scope's ids is, and how what it concerns belongs to several.
+_ONE = {
+    "groups": "group",
+    "processes": "process",
+    "resources": "resource",
+    "services": "service",
+    "environments": "environment",
+    "tags": "tag",
+}
+_VERBS = {"groups": "is of", "processes": "is of"}
 _PROCESSES = [f"processes.{verb}_process" for verb in ("view", "change", "start", "operate")]
 
 
@@ -123,16 +133,22 @@ def open_freezes(actor: Actor, *, now: datetime) -> list[OpenFreeze]:
 
 
 def scope_in_words(view: ScopeView, scope: Mapping[str, Any]) -> str:
-    """Return what a freeze concerns, in words: "everything", or "groups cart, shop and 2 more; tags public"."""
+    """Return what a freeze concerns, in words: "everything", "groups cart and shop", or where several keys have to
+    match "what is tagged public and is of group cart"."""
     if scope.get("everything"):
         return "everything"
     parts = []
     for key, value in view.shown(scope).items():
-        if isinstance(value, list):
+        if isinstance(value, list) and scope[key]:
             more = len(scope[key]) - len(value)
             names = [*map(str, value), *([f"{more} that you may not see"] if more else [])]
-            parts.append(f"{key} {listed(names, 'and')}")
-    return "; ".join(parts)
+            parts.append((key, key if len(scope[key]) > 1 else _ONE[key], names))
+    if len(parts) == 1 and parts[0][0] != "tags":
+        return f"{parts[0][1]} {listed(parts[0][2], 'and')}"
+    told = [f"is tagged {listed(names, 'or')}" for key, _, names in parts if key == "tags"]
+    others = [part for part in parts if part[0] != "tags"]
+    told += [f"{_VERBS.get(key, 'touches')} {noun} {listed(names, 'or')}" for key, noun, names in others]
+    return f"what {' and '.join(told)}" if told else "nothing"
 
 
 def exception_may(actor: Actor, exception: FreezeException) -> list[str]:

@@ -242,7 +242,7 @@ def test_a_freeze_that_applies_is_on_the_lists_and_is_lifted_there(manager: User
     row = Freeze.objects.create(slug="quiet", name="Quiet time", body={"scope": {"groups": ["train"]}})
     FreezeWindow.objects.create(freeze=row, starts_at=timezone.now() - timedelta(hours=1), ends_at=None)
     for address in ("/", "/groups/", PAGE):
-        assert "Quiet time It stops groups train, until it is lifted." in Reader(manager).open(address)
+        assert "Quiet time It stops group train, until it is lifted." in Reader(manager).open(address)
     assert "Quiet time" not in Reader(stranger).open("/")
     reader = Reader(manager)
     assert "Lift this freeze?" in reader.open("/freezes/quiet/lift/")
@@ -261,7 +261,7 @@ def test_the_line_is_stopped_for_some_groups_or_all(manager: User) -> None:
     for words in ("Choose at least one", "A reason is required.", "'soon' is not a date and time."):
         assert words in text
     text = reader.send("/stop-the-line/", scope="groups", groups="train", reason="Cart is down")
-    assert "Line stopped: Cart is down It stops groups train, until it is lifted." in text
+    assert "Line stopped: Cart is down It stops group train, until it is lifted." in text
     text = reader.send("/stop-the-line/", scope="everything", reason="All is down", until="2100-01-01T00:00")
     assert "more than ten years away" in text
     until = typed(timezone.now() + timedelta(hours=2))
