@@ -14,6 +14,7 @@ from config.trail import Actor
 from releases.models import ActivityRun, PhaseRun, Release
 from releases.reading import unstarted
 from releases.reading.chain import Chain, hanging
+from releases.reading.due import is_overdue
 from releases.reading.earliest import Estimate, Point, estimates
 from releases.reading.links import Link
 from releases.reading.situation import Row, Situation, situation_of
@@ -41,6 +42,11 @@ class Blocked:
     earliest_at: datetime | None
     hangs_on: str
     links: list[Link] = field(default_factory=list)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it should have been over by now."""
+        return is_overdue(self.due_at, None)
 
 
 @dataclass(slots=True)

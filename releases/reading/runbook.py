@@ -20,6 +20,7 @@ from processes import inputs as typed_inputs
 from releases import assignees, resolution, touched
 from releases.models import ActivityRun, PhaseRun, Release, SignOff, TaskRun
 from releases.reading.forecasts import tree_for
+from releases.reading.planned import planned_dates
 from releases.reading.values import Value, values_of
 from releases.services.starting import preview_start
 from releases.tree import ROOT, Key, Node, Tree
@@ -49,6 +50,7 @@ class Entry:
     form: list[str] = field(default_factory=list)
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    due_at: datetime | None = None
     error: str = ""
     inside: list[Entry] = field(default_factory=list)
 
@@ -96,6 +98,7 @@ class _Writer:
             self.inputs, self.sources, self.given = resolved.inputs, resolved.sources, resolved.values
         self.around = resolution.known_of(release, now)
         self.outermost = touched.inside(tree.nodes[0].doc, self.inputs, {}, self.around)
+        self.due = {one.path: one.due_at for one in planned_dates(release)}
         self.names: dict[str, None] = {}
         self.runs: dict[Key, PhaseRun | ActivityRun] = {}
         self.runs |= {Key(run.node, run.items): run for run in PhaseRun.objects.filter(release=release)}
@@ -121,6 +124,7 @@ class _Writer:
             outer = {**outer, "item": run.item, "index": int(key.items.rpartition(".")[2])}
         entry = Entry(number, node, str(doc["name"]), run.state if run else "pending", list(doc["owners"]), [])
         entry.after = [str(self.tree.nodes[need].doc["name"]) for need in node.needs]
+        entry.due_at = run.due_at if run else self.due.get(str(doc["path"]))
         own = self._inputs(node, run, outer)
         entry.inputs = _masked(doc["inputs"], values_of(doc["inputs"], own, run.sources if run else {}))
         self.names |= dict.fromkeys(entry.owners)

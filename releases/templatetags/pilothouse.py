@@ -254,12 +254,15 @@ def value(shown: Any) -> SafeString:
     if isinstance(shown, Mapping) and set(shown) == {"secret"}:
         return format_html('<span class="value secret">{}<span>secret {}</span></span>', icon("key"), shown["secret"])
     kind = "expression" if isinstance(shown, str) and "${{" in shown else ""
-    text = (
-        shown
-        if isinstance(shown, str)
-        else json.dumps(shown, ensure_ascii=False, indent=2 if _is_deep(shown) else None)
-    )
-    return format_html('<span class="value {}">{}</span>', kind, text)
+    return format_html('<span class="value {}">{}</span>', kind, as_text(shown))
+
+
+@register.filter
+def as_text(shown: Any) -> str:
+    """Return a text as it is, any other value as JSON: on lines of its own if it is long."""
+    if isinstance(shown, str):
+        return shown
+    return json.dumps(shown, ensure_ascii=False, indent=2 if _is_deep(shown) else None, default=str)
 
 
 def _is_deep(shown: Any) -> bool:

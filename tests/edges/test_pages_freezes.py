@@ -54,6 +54,13 @@ def asked(freeze: Freeze, by: User | None) -> FreezeException:
     return ask_exception(by, freeze, reason="A demo", expires_at=now + timedelta(days=1), now=now, group=group)
 
 
+def test_a_scope_of_several_keys_says_that_all_have_to_match(manager: User) -> None:
+    scope = {"tags": ["deployment", "database"], "groups": ["train"]}
+    freeze("narrow", timezone.now(), timezone.now() + timedelta(days=1), scope=scope)
+    text = Reader(manager).open("/freezes/")
+    assert "Stops what is tagged deployment or database and is of group train" in text
+
+
 def test_the_list_tells_what_applies_comes_and_is_over(manager: User, audit: Freeze) -> None:
     now = timezone.now()
     freeze("winter", now + timedelta(days=30), now + timedelta(days=40), in_flight="hold", scope={"everything": True})

@@ -215,7 +215,7 @@ def test_the_runbook_tells_everything_in_order(nested: Release, manager: User, o
     order = ("1. One", "1.1 Ask", "2. Two", "2.1.1 First", "2.1.1.1 Ex", "3. Three", "3.1 Go")
     places = [text.index(words) for words in order]
     assert places == sorted(places)
-    for words in ("Ship 1.0", "Tell them (qa)", "Signs off: 2 of qa", "Do x.", "pipeline go", "{'V': '1.0'}", "Draft"):
+    for words in ("Ship 1.0", "Tell them (qa)", "Signs off: 2 of qa", "Do x.", "pipeline go", '{"V": "1.0"}', "Draft"):
         assert words in text
 
 
@@ -229,6 +229,9 @@ def test_it_tells_how_things_stand(release: Release, manager: User) -> None:
     assert "On hold" in text
     assert "limit 10" in text
     assert "lasts:" in text
+    due = timezone.now() + timedelta(days=3)
+    ActivityRun.objects.filter(release=release, path="prepare/check").update(due_at=due)
+    assert f", due {due.day} {due:%b}" in reader.open(page_of(release, "runbook/"))
     assert "<script>alert" not in reader.source
 
 
@@ -256,4 +259,4 @@ phases:
     assert "for each" in before
     after = Reader(manager).open(page_of(start(process, manager), "runbook/"))
     assert "Each: eu" in after
-    assert "{'R': 'us'}" in after
+    assert '{"R": "us"}' in after

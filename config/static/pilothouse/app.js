@@ -74,6 +74,10 @@
   document.addEventListener("htmx:after:swap", follow);
   document.addEventListener("DOMContentLoaded", () => {
     follow();
+    document.querySelectorAll(".tabs > [aria-current]").forEach((tab) => {
+      const tabs = tab.parentElement;
+      tabs.scrollLeft = tab.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - tab.offsetWidth) / 2;
+    });
     document.querySelector("[data-first-fault]")?.scrollIntoView({ block: "center" });
   });
 })();
