@@ -6,11 +6,12 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import template
+from django.apps import apps
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
@@ -281,6 +282,17 @@ def who(name: str) -> str:
     """Return an owner's or assignee's name as people say it: `group:qa` is qa, `role:lead` the role lead."""
     kind, rest = assignees.split(name)
     return f"role {rest}" if kind == "role" else rest
+
+
+@register.filter
+def thing(name: str) -> str:
+    """Return what an event is about in words: `activityrun` is an activity run."""
+    return _things().get(name, name)
+
+
+@cache
+def _things() -> dict[str, str]:
+    return {table._meta.model_name or "": str(table._meta.verbose_name) for table in apps.get_models()}
 
 
 @register.filter
