@@ -68,7 +68,7 @@ def test_the_list_tells_what_applies_comes_and_is_over(manager: User, audit: Fre
     asked(audit, None)
     reader = Reader(manager)
     text = reader.open("/freezes/")
-    assert text.index("Apply now") < text.index("The audit Stops group train Lets finish what runs 1 asked for until")
+    assert text.index("Apply now") < text.index("The audit Stops group train Lets what runs finish 1 asked for until")
     assert text.index("Coming") < text.index("The winter Stops everything Holds what runs") < text.index("Over")
     assert text.index("Over") < text.index("The summer Stops group train")
     assert "The summer" not in reader.open("/freezes/?when=coming")
