@@ -95,6 +95,11 @@ def is_meant() -> bool:
     return not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"))
 
 
+def has_database() -> bool:
+    """Whether the database is the embedded one: what is tried out there is nobody's real work."""
+    return not os.environ.get("DATABASE_URL")
+
+
 class Hold:
     """Keeps the embedded servers of one state folder running until `release()` or the end of this process."""
 

@@ -14,7 +14,7 @@ from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.templatetags.static import static
 
 from config import logs
-from config.embedded import ROOT, is_meant, state
+from config.embedded import ROOT, has_database, is_meant, state
 from config.keys import own_key
 
 env = environ.Env()
@@ -25,6 +25,8 @@ BASE_DIR = ROOT
 STATE_DIR = STATE.path
 DEBUG = env.bool("DEBUG", default=False)
 EMBEDDED = is_meant()
+#: Whether sample people, whose password everybody knows, may be made without being asked for.
+EMBEDDED_DATABASE = has_database()
 SECRET_KEY = env.str("SECRET_KEY", default="") or own_key(STATE_DIR, "secret-key")
 #: Keys that encrypt stored secrets, the current one first; older ones still decrypt.
 SECRET_KEYS = env.list("PILOTHOUSE_SECRET_KEYS", default=[]) or [own_key(STATE_DIR, "secrets-encryption-key")]

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connection
 
 from tests.system.installation import Installation, processes_of, wait_until
 
@@ -76,6 +79,17 @@ def test_a_taken_port_is_told_in_one_sentence_before_anything_starts(installatio
     assert refused.returncode == 1
     assert refused.stderr.strip().startswith(f"Port {installation.port} is taken: ")
     assert nothing_is_left_of(installation)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_sample_people_are_made_in_a_database_of_ones_own(installation: Installation) -> None:
+    own = settings.STATE.database_url.replace("/pilothouse?", f"/{connection.settings_dict['NAME']}?")
+    installation.environment["DATABASE_URL"] = own
+    installation.start()
+    wait_until(installation.is_ready, "database and broker answer")
+    assert installation.stop() == 0
+    assert "sample" not in installation.log.read_text().lower()
+    assert not User.objects.exists()
 
 
 def test_a_database_that_does_not_answer_is_told_in_one_sentence(installation: Installation, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=env.int("PORT", default=8000))
         parser.add_argument("--processes", type=int, default=env.int("WORKER_PROCESSES", default=os.cpu_count() or 2))
-        parser.add_argument("--sample", action="store_true", help="make the sample also on servers of your own")
+        parser.add_argument("--sample", action="store_true", help="make the sample also in a database of your own")
         parser.add_argument("--no-demo", action="store_true", help="do not run the first release of the sample")
 
     def handle(self, *, port: int, processes: int, sample: bool, no_demo: bool, **options: Any) -> None:
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         require_port(port)
         hold = self._start_servers()
         try:
-            with_sample = sample or settings.EMBEDDED
+            with_sample = sample or settings.EMBEDDED_DATABASE
             self._prepare(with_sample=with_sample)
             keep = (hold.descriptor,) if hold else ()
             place = settings.STATE
