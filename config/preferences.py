@@ -21,6 +21,8 @@ NOTICES = {
     "overdue": "what waits for me is overdue",
     "mentioned": "somebody mentions me in a comment",
     "stopped": "something stops a release I own from starting",
+    "exception": "somebody asks for an exception from a freeze, which I may grant",
+    "decided": "an exception that I asked for is granted, refused or void",
 }
 
 

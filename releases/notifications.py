@@ -1,5 +1,6 @@
 """What people are told by mail, without having asked for it: that something waits for them, is on hold or overdue, that
-somebody mentioned them, and that something new stands in the way of their release.
+somebody mentioned them, asks for an exception or decided theirs, and that something new stands in the way of their
+release.
 
 A mail that cannot be sent is written to the log and hurts nothing; what would have been told stands on the release's
 page. While the mail server cannot be reached at all, every look at the release tries again (see `services.checking`).
@@ -75,18 +76,30 @@ def mail_notices(user_id: int, *, now: datetime) -> int:
 def words_of_notices(notices: Sequence[Notice]) -> tuple[str, str]:
     """Return the subject and the text of a mail about what somebody was told."""
     first, more = notices[0], len(notices) - 1
-    subject = f"{first}: {first.activity_run.release}" + (f", and {more} more" if more else "")
-    lines = [line for one in notices for line in (f"{one}", f"{one.activity_run.release}", _address_of(one), "")]
+    subject = f"{first}: {first.about}" + (f", and {more} more" if more else "")
+    lines = [line for one in notices for line in (f"{one}", f"{one.about}", *_why(one), _address_of(one), "")]
     about = "Which mails you get is up to you: " + _address("settings:settings")
     return " ".join(subject.split()), "\n".join([*lines, about, ""])
 
 
+def _why(notice: Notice) -> list[str]:
+    """Return the reason that was given with what a notice is about, as a line of its own."""
+    exception = notice.freeze_exception
+    if exception is None:
+        return []
+    return [exception.reason if notice.kind == "exception" else exception.decision_reason or exception.void_reason]
+
+
 def _address_of(notice: Notice) -> str:
-    return _address("releases:activity", notice.activity_run.release_id, notice.activity_run_id)
+    return _whole(notice.get_absolute_url())
 
 
 def _address(name: str, *args: object) -> str:
-    return str(settings.PILOTHOUSE_URL).rstrip("/") + reverse(name, args=args)
+    return _whole(reverse(name, args=args))
+
+
+def _whole(path: str) -> str:
+    return str(settings.PILOTHOUSE_URL).rstrip("/") + path
 
 
 def _send(mails: Sequence[EmailMessage]) -> int | None:

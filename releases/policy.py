@@ -24,6 +24,10 @@ from releases import assignees
 from releases.models import ActivityRun, PhaseRun, Release, ReleaseGroup, Snapshot
 
 
+#: The permission to grant and refuse the exceptions from freezes that others ask for; held model-wide.
+GRANT = "releases.grant_freezeexception"
+
+
 def visible_releases(actor: Actor) -> QuerySet[Release]:
     """Return the releases `actor` may see."""
     releases = Release.objects.all()
@@ -186,3 +190,8 @@ def require_see(actor: Actor, release_id: int) -> None:
     """Raise NotFound unless `actor` may see the release: whoever may not learns nothing of it."""
     if not visible_releases(actor).filter(pk=release_id).exists():
         raise NotFound("There is no such release, or you may not see it.")
+
+
+def granters() -> QuerySet[User]:
+    """Return the active people who may grant exceptions from freezes."""
+    return User.objects.with_perm(GRANT, backend="django.contrib.auth.backends.ModelBackend")

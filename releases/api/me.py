@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,7 +14,9 @@ from config.models import ApiToken
 from config.rest.describe import describe
 from config.rest.tokens import TokenOut
 from config.rest.views import View
+from releases.api.exceptions import ExceptionOut
 from releases.inbox import waiting_for
+from releases.reading.freezes import exceptions_to_decide
 
 
 class WaitingOut(serializers.Serializer[Any]):
@@ -44,6 +47,7 @@ class MeOut(serializers.Serializer[Any]):
     is_staff = serializers.BooleanField()
     token = TokenOut(allow_null=True)
     waiting = WaitingOut(many=True)
+    exceptions = ExceptionOut(many=True, help_text="Exceptions from freezes that wait for you to grant or refuse them.")
 
 
 class Me(View):
@@ -65,5 +69,6 @@ class Me(View):
             "is_staff": user.is_staff,
             "token": request.auth if isinstance(request.auth, ApiToken) else None,
             "waiting": waiting_for(user),
+            "exceptions": exceptions_to_decide(user, now=timezone.now()),
         }
-        return Response(MeOut(about).data)
+        return Response(MeOut(about, context={"request": request}).data)

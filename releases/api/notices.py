@@ -22,17 +22,23 @@ from releases.services.noticing import notices_of, read_notices
 
 
 class NoticeOut(serializers.ModelSerializer[Notice]):
-    """Something you were told: `asked`, `held`, `overdue` or `mentioned`, and by whom you were mentioned."""
+    """Something you were told: `asked`, `held`, `overdue` or `mentioned`, and by whom you were mentioned; `exception`
+    that somebody asks for one, `decided` that yours is. Those two are about a `freeze_exception`, of a release or, where
+    `release` is null, of a group's."""
 
     text = serializers.CharField(source="__str__")
-    activity_run = serializers.IntegerField(source="activity_run_id")
-    release = serializers.IntegerField(source="activity_run.release_id")
-    release_name = serializers.CharField(source="activity_run.release")
+    activity_run = serializers.IntegerField(source="activity_run_id", allow_null=True)
+    freeze_exception = serializers.IntegerField(source="freeze_exception_id", allow_null=True)
+    release = serializers.IntegerField(source="release.pk", allow_null=True)
+    release_name = serializers.CharField(source="about")
     mentioned_by = serializers.CharField(source="actor_name")
 
     class Meta:
         model = Notice
-        fields = ("id", "kind", "text", "activity_run", "release", "release_name", "mentioned_by", "at", "read_at")
+        fields = (
+            "id", "kind", "text", "activity_run", "freeze_exception", "release", "release_name", "mentioned_by", "at",
+            "read_at",
+        )  # fmt: skip
         read_only_fields = fields
 
 

@@ -21,10 +21,12 @@ from config.trail import Actor
 from processes.models import Process, Resource
 from releases import policy
 from releases.models import BreakGlass, Freeze, FreezeException, FreezeWindow, ReleaseGroup
+from releases.policy import GRANT
 from releases.reading.links import listed
 from releases.services.break_glass import may_sign_off
-from releases.services.exempting import GRANT, may_withdraw
+from releases.services.exempting import may_withdraw
 
+MOST_TO_DECIDE = 50
 _HELD = [f"releases.{verb}_freeze" for verb in ("view", "add", "change", "delete")]
 _GROUPS = ["releases.view_releasegroup", "releases.change_releasegroup", "releases.operate_releasegroup"]
 #: What one of a scope's ids is, and how what it concerns belongs to several.
@@ -70,6 +72,18 @@ def visible_exceptions(actor: Actor) -> QuerySet[FreezeException]:
     releases = policy.visible_releases(actor).order_by().values("pk")
     groups = visible_by_any(actor, _GROUPS, ReleaseGroup.objects.all()).values("pk")
     return found.filter(Q(release__in=releases) | Q(group__in=groups) | Q(asked_by=actor))
+
+
+def exceptions_to_decide(user: User, *, now: datetime) -> list[FreezeException]:
+    """Return the exceptions that wait for `user`, the oldest first: they may grant them and have not asked for them.
+
+    No query for somebody who grants none.
+    """
+    if not allowed(user, GRANT):
+        return []
+    pending = FreezeException.objects.filter(state=FreezeException.State.PENDING, expires_at__gt=now)
+    others = pending.exclude(asked_by=user).select_related("freeze", "release", "group")
+    return list(others.order_by("asked_at", "pk")[:MOST_TO_DECIDE])
 
 
 def visible_debts(actor: Actor) -> QuerySet[BreakGlass]:

@@ -14,10 +14,10 @@ from config.permissions import allowed, require
 from config.trail import Actor, actor_name, record
 from releases import policy
 from releases.models import Freeze, FreezeException, Release, ReleaseGroup
-from releases.services import given
+from releases.policy import GRANT
+from releases.services import given, noticing
 from releases.services.waking import wake
 
-GRANT = "releases.grant_freezeexception"
 State = FreezeException.State
 #: How far ahead an exception may expire.
 LONGEST = timedelta(days=366)
@@ -64,6 +64,7 @@ def ask_exception(
         Release.objects.filter(pk=release.pk, started_at=None).update(touched_at=now)
     after = {"state": asked.state, "freeze": freeze.slug, "expires_at": expires_at.isoformat()}
     record(actor, "freeze_exception.asked", asked, after=after, reason=reason, release_id=asked.release_id, now=now)
+    noticing.tell_granters(asked, now=now)
     return asked
 
 
@@ -159,6 +160,8 @@ def _move(actor: Actor, exception: FreezeException, to: str, *, reason: str, now
         release_id=exception.release_id,
         now=now,
     )
+    if not (isinstance(actor, User) and exception.asked_by_id == actor.pk):
+        noticing.tell_asker(exception, by=actor_name(actor), now=now)
 
 
 def _expiry_faults(expires_at: datetime, now: datetime) -> list[Fault]:

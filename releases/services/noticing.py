@@ -1,10 +1,11 @@
-"""Telling people, each once, what waits for them, is on hold or overdue, and who mentioned them.
+"""Telling people, each once, what waits for them, is on hold or overdue, who mentioned them, and of exceptions.
 
 1. A manual activity that opens, and one that goes on hold, sets `tell_at`; the tick sends a message about it.
 2. Whoever gets the message works out who is asked something (as their inbox would) and makes their notices; one that
    exists already stays as it is, so a doubled message tells nobody twice.
 3. `tell_at` then becomes the next moment at which something in it is due: who is still asked then is told again.
-4. A notice with `mail_at` is mailed (`notifications.mail_notices`), unless its reader does not want mails of its kind.
+4. Who may grant an exception from a freeze is told as it is asked for, and who asked for it as it is decided.
+5. A notice with `mail_at` is mailed (`notifications.mail_notices`), unless its reader does not want mails of its kind.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from config import hints
 from config.models import Preference
+from config.permissions import allowed
 from releases import inbox, policy
-from releases.models import ActivityRun, Comment, Notice
+from releases.models import ActivityRun, Comment, FreezeException, Notice
 
 MOST_MENTIONED = 20
 _MENTION = re.compile(r"(?<![\w.@+-])@([\w.@+-]{1,150})")
@@ -57,10 +59,30 @@ def tell_mentioned(comment: Comment, *, now: datetime) -> None:
     make_notices(run, seeing, kind="mentioned", key=f"mentioned:{comment.pk}", now=now, actor_name=comment.author_name)
 
 
+def tell_granters(asked: FreezeException, *, now: datetime) -> None:
+    """Tell those who may grant an exception, but for whoever asks for it, that it waits for them."""
+    granters = policy.granters().exclude(pk=asked.asked_by_id)
+    make_notices(
+        asked, granters, kind="exception", key=f"exception:{asked.pk}", now=now, actor_name=asked.asked_by_name
+    )
+
+
+def tell_asker(decided: FreezeException, *, by: str, now: datetime) -> None:
+    """Tell whoever asked for an exception how it stands now."""
+    asker = User.objects.filter(pk=decided.asked_by_id, is_active=True)
+    make_notices(decided, asker, kind="decided", key=f"decided:{decided.pk}:{decided.state}", now=now, actor_name=by)
+
+
 def make_notices(
-    run: ActivityRun, users: Iterable[User], *, kind: str, key: str, now: datetime, actor_name: str = ""
+    about: ActivityRun | FreezeException,
+    users: Iterable[User],
+    *,
+    kind: str,
+    key: str,
+    now: datetime,
+    actor_name: str = "",
 ) -> None:
-    """Tell people something about an activity, those who were not told it yet. At most two queries."""
+    """Tell people something about an activity or an exception, those who were not told it yet. At most two queries."""
     told = list(users)
     if told:
         hints.changed(run.release_id)
@@ -72,7 +94,8 @@ def make_notices(
             user=user,
             kind=kind,
             key=key,
-            activity_run=run,
+            activity_run=about if isinstance(about, ActivityRun) else None,
+            freeze_exception=about if isinstance(about, FreezeException) else None,
             actor_name=actor_name,
             at=now,
             mail_at=now if user.email and user.pk not in unmailed else None,
@@ -83,11 +106,15 @@ def make_notices(
 
 
 def notices_of(user: User) -> QuerySet[Notice]:
-    """Return what `user` was told about releases they may still see, the newest first, with what a line shows."""
+    """Return what `user` was told about releases and exceptions they may still see, the newest first, as lines show."""
     visible = policy.visible_releases(user)
+    exceptions = Q(freeze_exception__isnull=False)
+    if not allowed(user, policy.GRANT):
+        exceptions = Q(freeze_exception__asked_by=user)
     return (
-        Notice.objects.filter(user=user, activity_run__release__in=visible)
+        Notice.objects.filter(Q(activity_run__release__in=visible) | exceptions, user=user)
         .select_related("activity_run__release", "activity_run__phase")
+        .select_related("freeze_exception__freeze", "freeze_exception__release", "freeze_exception__group")
         .order_by("-id")
     )
 

@@ -39,6 +39,7 @@ _ASKS = {
     "form": ("form", "Fill in a form"),
     "evidence": ("file", "Add evidence"),
     "done": ("check", "Say when it is done"),
+    "exception": ("frozen", "Grant or refuse an exception"),
 }
 _LINKS = {
     "dependency": "pending",

@@ -71,7 +71,7 @@ def ask(request: HttpRequest, slug: str) -> HttpResponse:
 @page
 @require_POST
 def decide(request: HttpRequest, slug: str, pk: int, verb: str) -> HttpResponse:
-    """Grant, refuse or withdraw an exception, and go back to its freeze."""
+    """Grant, refuse or withdraw an exception, and go back to its freeze (to Home if `back` says so)."""
     freeze = _found(request, slug)
     exception = get_object_or_404(visible_exceptions(request.user).filter(freeze=freeze), pk=pk)
     if verb not in ("grant", "refuse", "withdraw"):
@@ -171,4 +171,6 @@ def _decide(request: HttpRequest, exception: FreezeException, verb: str) -> str:
         "withdraw": exempting.withdraw_exception,
     }
     verbs[verb](actor, exception, reason=reason, now=now)
+    if request.POST.get("back") == "home":
+        return reverse("releases:home")
     return reverse("freezes:show", args=[exception.freeze.slug])

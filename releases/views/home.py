@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from config.pages import page, person
 from releases import inbox, policy
 from releases.progress import progress_of
+from releases.reading.freezes import exceptions_to_decide
 from releases.reading.home import home_of
 from releases.views.freezes import banner_of
 from releases.views.planning import startable_processes
@@ -28,12 +29,14 @@ def show(request: HttpRequest) -> HttpResponse:
     """
     now = timezone.now()
     waiting, home = inbox.waiting_for(person(request)), home_of(request.user, now=now)
+    exceptions = exceptions_to_decide(person(request), now=now)
     progress = progress_of(release.pk for release in home.under_way)
-    is_quiet = not (waiting or home.under_way or home.days or home.finished)
+    is_quiet = not (waiting or exceptions or home.under_way or home.days or home.finished)
     shown = waiting if "all" in request.GET else waiting[:SHOWN]
     context = {
         "inbox": shown,
-        "waiting_count": len(waiting),
+        "exceptions": exceptions,
+        "waiting_count": len(waiting) + len(exceptions),
         "hidden_count": len(waiting) - len(shown),
         "here": f"{reverse('releases:home')}{'?all=1' if 'all' in request.GET else ''}",
         "is_full": len(waiting) >= inbox.MOST,
@@ -55,6 +58,6 @@ def show(request: HttpRequest) -> HttpResponse:
 def count(request: HttpRequest) -> HttpResponse:
     """Answer with the mark of how many things wait for this person, for the link to their home."""
     waiting = inbox.waiting_for(person(request))
-    return render(
-        request, "releases/_waiting.html", {"waiting_count": len(waiting), "is_full": len(waiting) >= inbox.MOST}
-    )
+    exceptions = exceptions_to_decide(person(request), now=timezone.now())
+    context = {"waiting_count": len(waiting) + len(exceptions), "is_full": len(waiting) >= inbox.MOST}
+    return render(request, "releases/_waiting.html", context)

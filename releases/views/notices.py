@@ -36,11 +36,11 @@ def show_list(request: HttpRequest) -> HttpResponse:
 @page
 @require_safe
 def follow(request: HttpRequest, pk: int) -> HttpResponse:
-    """Mark a notice as read and go to the activity that it is about."""
+    """Mark a notice as read and go to what it is about."""
     mine = notices_of(person(request)).filter(pk=pk)
     notice = get_object_or_404(mine)
     read_notices(person(request), now=timezone.now(), only=Notice.objects.filter(pk=pk))
-    return redirect("releases:activity", notice.activity_run.release_id, notice.activity_run_id)
+    return redirect(notice.get_absolute_url())
 
 
 @page

@@ -10,9 +10,12 @@ from guardian.shortcuts import assign_perm
 
 from config.errors import Conflict, InvalidInput, NotPermitted
 from config.models import Event
+from config.preferences import save_preference
 from releases.freezes import blocks
-from releases.models import ActivityRun, BreakGlass, Freeze, Release, ReleaseGroup
+from releases.models import ActivityRun, BreakGlass, Freeze, Notice, Release, ReleaseGroup
+from releases.notifications import mail_notices
 from releases.scopes import Subject
+from releases.services import noticing
 from releases.services.break_glass import may_sign_off, sign_off_break_glass, unpaid_debt
 from releases.services.exempting import ask_exception, grant_exception, refuse_exception, withdraw_exception
 from releases.services.freezing import stop_the_line
@@ -70,6 +73,47 @@ def test_an_exception_is_asked_for_and_granted_by_somebody_else(release, stopped
         ("freeze_exception.asked", "stranger", "Fix"),
         ("freeze_exception.granted", "manager", ""),
     ]
+
+
+def told() -> list[tuple[str, str]]:
+    return [(notice.user.username, str(notice)) for notice in Notice.objects.order_by("id")]
+
+
+def test_those_who_may_grant_are_told_and_then_whoever_asked(release, stopped, starter, manager, owner):
+    asked = ask_exception(starter, stopped, release=release, reason="Fix", expires_at=MONDAY + DAY, now=MONDAY)
+    assert told() == [("manager", f"stranger asks for an exception from {stopped}")]
+    grant_exception(manager, asked, now=MONDAY)
+    withdraw_exception(manager, asked, now=MONDAY)
+    withdrawn, granted = [text for name, text in reversed(told()) if name == "stranger"]
+    assert granted == f"The exception from {stopped} that you asked for is granted by manager"
+    assert withdrawn.endswith("is withdrawn by manager")
+    assert len(told()) == 3
+
+
+def test_nobody_is_told_of_what_they_do_themselves(release, stopped, manager, admin):
+    asked = ask_exception(manager, stopped, release=release, reason="Fix", expires_at=MONDAY + DAY, now=MONDAY)
+    withdraw_exception(manager, asked, now=MONDAY)
+    assert [name for name, _ in told()] == ["admin"]
+
+
+def test_what_is_asked_and_decided_is_mailed_with_the_reason(release, stopped, starter, manager, mailoutbox):
+    asked = ask_exception(starter, stopped, release=release, reason="A fix", expires_at=MONDAY + DAY, now=MONDAY)
+    refuse_exception(manager, asked, reason="Not today", now=MONDAY)
+    for person in (manager, starter):
+        assert mail_notices(person.pk, now=MONDAY) == 1
+    assert [(mail.to, mail.subject) for mail in mailoutbox] == [
+        (["manager@example.com"], f"stranger asks for an exception from {stopped}: {release}"),
+        (["stranger@example.com"], f"The exception from {stopped} that you asked for is refused by manager: {release}"),
+    ]
+    assert ("A fix" in mailoutbox[0].body, "Not today" in mailoutbox[1].body) == (True, True)
+    assert all(f"/freezes/{stopped.slug}/#exceptions" in mail.body for mail in mailoutbox)
+
+
+def test_whoever_does_not_want_mails_of_exceptions_gets_none(release, stopped, starter, manager, mailoutbox):
+    save_preference(manager, {"unmailed": ["exception"]}, now=MONDAY)
+    ask_exception(starter, stopped, release=release, reason="A fix", expires_at=MONDAY + DAY, now=MONDAY)
+    assert (mail_notices(manager.pk, now=MONDAY), mailoutbox) == (0, [])
+    assert noticing.notices_of(manager).count() == 1
 
 
 def test_nobody_grants_their_own_even_with_the_permission(release, stopped, manager, admin):

@@ -110,9 +110,9 @@ def test_the_api_lists_filters_and_marks_them(owner: User, manager: User) -> Non
 def test_which_kinds_are_mailed_is_chosen_in_the_settings(owner: User) -> None:
     reader = Reader(owner)
     text = reader.open("/settings/")
-    assert ("owner@example.com" in text, reader.source.count(" checked")) == (True, 5)
+    assert ("owner@example.com" in text, reader.source.count(" checked")) == (True, 7)
     reader.send("/settings/", zone="", mailed=["asked", "held"])
-    assert Preference.objects.get(user=owner).unmailed == ["overdue", "mentioned", "stopped"]
+    assert Preference.objects.get(user=owner).unmailed == ["overdue", "mentioned", "stopped", "exception", "decided"]
     assert reader.source.count(" checked") == 2
     caller = Caller(owner)
     assert caller.patch("preferences/", {"unmailed": ["gossip"]}).paths == {"unmailed"}

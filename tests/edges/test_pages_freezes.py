@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from releases.freeze_documents import apply_freeze
 from releases.groups import save_group
-from releases.models import Freeze, FreezeException, Release, ReleaseGroup
+from releases.models import Freeze, FreezeException, Notice, Release, ReleaseGroup
 from releases.services.checking import check_release
 from releases.services.exempting import ask_exception
 from releases.services.freezing import lift_freeze
+from tests.edges.calls import Caller
 from tests.edges.pages import Reader, publish
 from tests.edges.test_pages_costs import queries
 
@@ -200,3 +201,42 @@ def test_pages_cost_the_same_for_one_and_for_many(manager: User, audit: Freeze) 
     for release in Release.objects.filter(state="scheduled").order_by("planned_start_at")[:9]:
         check_release(release.pk, now=now)
     assert [queries(reader, address) for address in ("/freezes/", PAGE)] == few
+
+
+def test_who_may_grant_an_exception_finds_it_on_home_and_decides_there(
+    manager: User, admin: User, owner: User, audit: Freeze
+) -> None:
+    exception = asked(audit, admin)
+    assert "A demo" not in Reader(admin).open("/")
+    assert "A demo" not in Reader(owner).open("/")
+    reader = Reader(manager)
+    text = reader.open("/")
+    assert "Waits for you 1" in text
+    assert "The audit Grant or refuse an exception All releases of Train" in text
+    assert "1" in reader.open("/home/waiting/")
+    assert [one["id"] for one in Caller(manager).get("me/")["exceptions"]] == [exception.pk]
+    text = reader.send(f"{PAGE}exceptions/{exception.pk}/grant/", back="home")
+    assert "Nothing waits for you" in text
+    exception.refresh_from_db()
+    assert exception.state == "granted"
+    assert "that you asked for is granted by manager Train" in Reader(admin).open("/notices/")
+
+
+def test_many_that_wait_cost_home_no_more_than_one(manager: User, admin: User, audit: Freeze) -> None:
+    asked(audit, admin)
+    reader = Reader(manager)
+    few = queries(reader, "/")
+    for number in range(5):
+        asked(freeze(f"more-{number}", timezone.now(), timezone.now() + timedelta(days=2)), admin)
+    assert reader.open("/").count("A demo") == 6
+    assert queries(reader, "/") == few
+
+
+def test_a_notice_of_an_exception_leads_to_its_freeze(manager: User, admin: User, audit: Freeze) -> None:
+    exception = asked(audit, admin)
+    notice = Notice.objects.get(user=manager)
+    answer = Reader(manager).client.get(f"/notices/{notice.pk}/")
+    assert answer.headers["Location"] == f"{PAGE}#exceptions"
+    (one,) = Caller(manager).get("notices/?kind=exception")["results"]
+    assert (one["freeze_exception"], one["activity_run"], one["release"]) == (exception.pk, None, None)
+    assert (one["release_name"], one["mentioned_by"]) == ("Train", "admin")

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('releases', '0008_speed'),
+        ('releases', '0009_followed'),
     ]
 
     operations = [
