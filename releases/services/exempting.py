@@ -17,6 +17,7 @@ from releases.models import Freeze, FreezeException, Release, ReleaseGroup
 from releases.policy import GRANT
 from releases.services import given, noticing
 from releases.services.waking import wake
+from releases.states import ReleaseState
 
 State = FreezeException.State
 #: How far ahead an exception may expire.
@@ -37,7 +38,7 @@ def ask_exception(
     """Ask that a release, or a group's releases, may start in spite of a freeze until `expires_at`.
 
     For those who may start or operate what it is for. Raises NotPermitted, InvalidInput with every fault (it may expire
-    `LONGEST` from now at most), Conflict when the release is over or the same has been asked for already.
+    `LONGEST` from now at most), Conflict when the release is over or called off, or the same has been asked for already.
     """
     if (release is None) == (group is None):
         cure = "Name one of them."
@@ -45,8 +46,8 @@ def ask_exception(
     _require_ask(actor, release, group)
     given.require([*_expiry_faults(expires_at, now), *given.reason_faults(reason)])
     reason = reason.strip()
-    if release is not None and release.finished_at is not None:
-        raise Conflict(f"The release is {release.state.replace('_', ' ')}; it needs no exception.", code="wrong_state")
+    if release is not None and (why := why_not_for(release)):
+        raise Conflict(why, code="wrong_state")
     Freeze.objects.select_for_update(no_key=True).get(pk=freeze.pk)
     if FreezeException.objects.filter(freeze=freeze, release=release, group=group, state=State.PENDING).exists():
         raise Conflict("An exception for the same has been asked for and not decided yet.", code="already_asked")
@@ -106,6 +107,15 @@ def withdraw_exception(actor: Actor, exception: FreezeException, *, now: datetim
     if not may_withdraw(actor, exception):
         raise NotPermitted("Only who asked for the exception and those who may grant it withdraw it.")
     return _decide(actor, exception, State.WITHDRAWN, (State.PENDING, State.GRANTED), reason=reason.strip(), now=now)
+
+
+def why_not_for(release: Release) -> str:
+    """Return why a release needs no exception as it stands: it is over, or called off; empty for all others."""
+    is_off = release.state in (ReleaseState.CANCELLED, ReleaseState.MISSED)
+    if release.finished_at is None and not is_off:
+        return ""
+    cure = "schedule it again first." if is_off else "it needs no exception."
+    return f"The release is {release.state.replace('_', ' ')}; {cure}"
 
 
 def may_withdraw(actor: Actor, exception: FreezeException) -> bool:

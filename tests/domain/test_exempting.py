@@ -176,6 +176,17 @@ def test_the_same_is_not_asked_twice_nor_for_what_is_over(release, stopped, mana
         ask_exception(manager, stopped, **asked)
 
 
+@pytest.mark.parametrize("state", ["cancelled", "missed"])
+def test_none_is_asked_for_what_was_called_off_until_it_is_scheduled_again(release, stopped, manager, state):
+    asked = {"release": release, "reason": "x", "expires_at": MONDAY + DAY, "now": MONDAY}
+    release.state = state
+    with pytest.raises(Conflict, match=f"{state}; schedule it again") as refused:
+        ask_exception(manager, stopped, **asked)
+    assert refused.value.code == "wrong_state"
+    release.state = "scheduled"
+    assert ask_exception(manager, stopped, **asked).state == "pending"
+
+
 def test_a_refusal_has_a_reason_and_is_final(release, stopped, starter, manager):
     asked = ask_exception(starter, stopped, release=release, reason="x", expires_at=MONDAY + DAY, now=MONDAY)
     with pytest.raises(NotPermitted):
