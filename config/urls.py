@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from config import api, health, personal
+from config import api, personal
 
 settings_pages = (
     [
@@ -18,8 +18,6 @@ settings_pages = (
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
-    path("health/alive", health.alive),
-    path("health/ready", health.ready),
     path("api/", include(api.urlpatterns)),
     path("settings/", include(settings_pages)),
     path("calendar/", include("calendar_app.urls")),

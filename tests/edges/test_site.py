@@ -15,6 +15,17 @@ def test_the_site_is_alive_and_ready(client: Client) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/health/alive", "/health/ready"])
+def test_a_load_balancer_that_names_an_address_and_speaks_plain_http_is_answered(
+    path: str, client: Client, settings: Settings
+) -> None:
+    settings.ALLOWED_HOSTS, settings.SECURE_SSL_REDIRECT = ["releases.example.org"], True
+    assert client.get(path, headers={"Host": "10.0.0.7:8000"}).status_code == 200
+    assert client.get("/", headers={"Host": "releases.example.org"}).status_code == 301
+    assert client.get("/", headers={"Host": "10.0.0.7"}, secure=True).status_code == 400
+
+
+@pytest.mark.django_db
 def test_a_missing_broker_is_named_and_the_site_not_ready(client: Client, settings: Settings) -> None:
     settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
     answer = client.get("/health/ready")
