@@ -23,7 +23,6 @@ from processes.models import Process
 from releases import assignees
 from releases.models import ActivityRun, PhaseRun, Release, ReleaseGroup, Snapshot
 
-
 #: The permission to grant and refuse the exceptions from freezes that others ask for; held model-wide.
 GRANT = "releases.grant_freezeexception"
 

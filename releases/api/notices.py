@@ -22,9 +22,11 @@ from releases.services.noticing import notices_of, read_notices
 
 
 class NoticeOut(serializers.ModelSerializer[Notice]):
-    """Something you were told: `asked`, `held`, `overdue` or `mentioned`, and by whom you were mentioned; `exception`
-    that somebody asks for one, `decided` that yours is. Those two are about a `freeze_exception`, of a release or, where
-    `release` is null, of a group's."""
+    """Something you were told: `asked`, `held`, `overdue` or `mentioned`, and by whom you were mentioned.
+
+    `exception` tells that somebody asks for one, `decided` that yours is: these two are about a `freeze_exception`, for
+    a release or, where `release` is null, for a group's.
+    """
 
     text = serializers.CharField(source="__str__")
     activity_run = serializers.IntegerField(source="activity_run_id", allow_null=True)

@@ -61,6 +61,12 @@ class Notice(models.Model):
             return f"{name} failed and waits for your decision"
         return f"{name} is overdue" if self.kind == "overdue" else f"{name} waits for you"
 
+    def get_absolute_url(self) -> str:
+        """Return the address of what it is about."""
+        if self.activity_run is not None:
+            return reverse("releases:activity", args=[self.activity_run.release_id, self.activity_run.pk])
+        return reverse("freezes:show", args=[self._exception.freeze.slug]) + "#exceptions"
+
     def _of_exception(self, exception: FreezeException) -> str:
         if self.kind == "exception":
             return f"{self.actor_name} asks for an exception from {exception.freeze}"
@@ -82,9 +88,3 @@ class Notice(models.Model):
     def _exception(self) -> FreezeException:
         assert self.freeze_exception is not None
         return self.freeze_exception
-
-    def get_absolute_url(self) -> str:
-        """Return the address of what it is about."""
-        if self.activity_run is not None:
-            return reverse("releases:activity", args=[self.activity_run.release_id, self.activity_run.pk])
-        return reverse("freezes:show", args=[self._exception.freeze.slug]) + "#exceptions"

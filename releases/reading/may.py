@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from config.trail import Actor
 from releases import approval, assignees, policy
 from releases.models import ActivityRun, Release, ReleaseRole, TaskRun
+from releases.services.exempting import why_not_for
 
 _SINGLE = ("automated", "manual", "signal", "wait")
 
@@ -35,6 +36,12 @@ def release_may(actor: Actor, release: Release) -> list[str]:
     if operates and release.state in ("running", "paused"):
         verbs.append("abort")
     return verbs
+
+
+def may_ask_exception(actor: Actor, release: Release) -> bool:
+    """Return whether `actor` may ask that this release starts in spite of a freeze, as the release stands now."""
+    asks = policy.may_plan(actor, release) or policy.may_start(actor, release.process, release.group)
+    return asks and not why_not_for(release)
 
 
 def names_held(actor: Actor, release_id: int) -> set[tuple[str, str]]:

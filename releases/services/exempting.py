@@ -38,7 +38,7 @@ def ask_exception(
     """Ask that a release, or a group's releases, may start in spite of a freeze until `expires_at`.
 
     For those who may start or operate what it is for. Raises NotPermitted, InvalidInput with every fault (it may expire
-    `LONGEST` from now at most), Conflict when the release is over or called off, or the same has been asked for already.
+    `LONGEST` from now at most), Conflict when the release is over or called off, or the same is asked for already.
     """
     if (release is None) == (group is None):
         cure = "Name one of them."

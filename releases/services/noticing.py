@@ -85,7 +85,7 @@ def make_notices(
     """Tell people something about an activity or an exception, those who were not told it yet. At most two queries."""
     told = list(users)
     if told:
-        hints.changed(run.release_id)
+        hints.changed(about.release_id)
     unmailed = set(
         Preference.objects.filter(user__in=told, unmailed__contains=[kind]).values_list("user_id", flat=True)
     )

@@ -19,6 +19,7 @@ from releases import forms, policy
 from releases.models import Freeze, FreezeException, Release, ReleaseGroup
 from releases.reading import freeze_pages as reading
 from releases.reading.freezes import exception_may, visible_exceptions, visible_freezes
+from releases.reading.may import may_ask_exception
 from releases.services import exempting
 
 PAGE, FIRST = 25, 10
@@ -51,7 +52,10 @@ def show_list(request: HttpRequest) -> HttpResponse:
 @page
 @require_safe
 def show(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show a freeze: when it applies (`windows=more` for more of that), what it stops, its exceptions."""
+    """Show a freeze: when it applies (`windows=more` for more of that), what it stops, its exceptions.
+
+    `for=release:12` in the address offers to ask for one for this release.
+    """
     return _show(request, _found(request, slug))
 
 
@@ -86,6 +90,15 @@ def _found(request: HttpRequest, slug: str) -> Freeze:
     return get_object_or_404(visible_freezes(request.user), slug=slug)
 
 
+def _chosen(request: HttpRequest) -> Release | None:
+    """Return the release for which an exception is, or is to be, asked, if this person may."""
+    what = request.POST.get("what", "") if request.method == "POST" else request.GET.get("for", "")
+    pk = _number(what.removeprefix("release:"))
+    releases = policy.visible_releases(request.user).select_related("process", "group")
+    release = releases.filter(pk=pk).first() if pk else None
+    return release if release is not None and may_ask_exception(request.user, release) else None
+
+
 def _number(text: str) -> int:
     """Return a number in an address or a form; 0 for anything else."""
     return whole(text, digits=15) or 0
@@ -109,6 +122,7 @@ def _show(request: HttpRequest, freeze: Freeze, verb: str = "", error: Pilothous
     most = MORE_WINDOWS if is_long else WINDOWS
     detail = reading.freeze_detail(user, freeze, now=now, windows=most)
     may_change = allowed(user, CHANGE, freeze)
+    chosen = _chosen(request)
     context = {
         "freeze": freeze,
         "detail": detail,
@@ -119,10 +133,11 @@ def _show(request: HttpRequest, freeze: Freeze, verb: str = "", error: Pilothous
         "may_edit": may_change and user.is_staff,
         "groups": reading.askable_groups(user).values_list("slug", "name")[: reading.MOST_CHOICES],
         "lasts_until": f"{timezone.localtime(now + LASTS):%Y-%m-%dT%H:%M}",
-        "verb": verb,
+        "verb": verb or ("ask" if chosen and request.method != "POST" else ""),
+        "askable": list(dict.fromkeys([*([chosen] if chosen else []), *detail.stopped, *detail.held])),
         "faults": getattr(error, "faults", [Fault("", error.message)] if error else []),
         "typed": request.POST,
-        "chosen_release": _number(request.POST.get("what", "").removeprefix("release:")),
+        "chosen_release": chosen.pk if chosen else 0,
         "chosen_group": request.POST.get("what", "").removeprefix("group:"),
     }
     return render(request, "releases/freeze.html", context, status=error.status if error else 200)

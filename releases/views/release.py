@@ -20,6 +20,7 @@ from releases.models import Artifact, BreakGlass, PhaseRun, Release
 from releases.progress import progress_of
 from releases.reading import groups
 from releases.reading.freezes import debt_may
+from releases.reading.may import may_ask_exception
 from releases.services import planning, running
 from releases.services.break_glass import sign_off_break_glass
 from releases.services.starting import preview_start
@@ -36,6 +37,7 @@ def head_of(request: HttpRequest, release: Release, tab: str) -> dict[str, Any]:
         "release": release,
         "progress": progress_of([release.pk])[release.pk],
         "may": reading.release_may(request.user, release),
+        "may_except": may_ask_exception(request.user, release),
         "may_see_group": release.group is not None and groups.may_see(request.user, release.group),
         "tab": tab,
         "is_live": is_live,

@@ -136,6 +136,7 @@ def _show(
         trouble.verb = ""
     context = {
         **way,
+        "may_except": True,
         "release": release,
         "revision": preview.revision,
         "levels": levels,

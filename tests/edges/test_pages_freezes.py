@@ -15,8 +15,9 @@ from releases.models import Freeze, FreezeException, Notice, Release, ReleaseGro
 from releases.services.checking import check_release
 from releases.services.exempting import ask_exception
 from releases.services.freezing import lift_freeze
+from tests.builders import run_of
 from tests.edges.calls import Caller
-from tests.edges.pages import Reader, publish
+from tests.edges.pages import Reader, panel_of, plan, publish, start
 from tests.edges.test_pages_costs import queries
 
 pytestmark = pytest.mark.django_db
@@ -240,3 +241,52 @@ def test_a_notice_of_an_exception_leads_to_its_freeze(manager: User, admin: User
     (one,) = Caller(manager).get("notices/?kind=exception")["results"]
     assert (one["freeze_exception"], one["activity_run"], one["release"]) == (exception.pk, None, None)
     assert (one["release_name"], one["mentioned_by"]) == ("Train", "admin")
+
+
+DEPLOYS = """
+kind: Process
+id: deploys
+name: Deploys
+phases:
+  - id: only
+    name: Only
+    owners: [group:qa]
+    activities: [{id: ship, name: Ship, tags: [deployment], manual: {instructions: Ship.}}]
+"""
+
+
+def test_one_is_asked_for_a_release_of_which_a_freeze_only_holds_activities(
+    manager: User, owner: User, engine: Any
+) -> None:
+    now = timezone.now()
+    freeze("quiet", now - timedelta(days=1), now + timedelta(days=3), scope={"tags": ["deployment"]})
+    process = publish(DEPLOYS)
+    planned, running = plan(process, manager, planned_start_at=now + timedelta(hours=1)), start(process, manager)
+    pages = [f"/releases/{planned.pk}/", panel_of(run_of(running, "only/ship"))]
+    reader = Reader(manager)
+    for page, release in zip(pages, (planned, running), strict=True):
+        reader.open(page)
+        assert f'href="/freezes/quiet/?for=release:{release.pk}#ask"' in reader.source
+        here = source_of(reader, f"/freezes/quiet/?for=release:{release.pk}")
+        assert f'value="release:{release.pk}" selected' in here
+        text = reader.send("/freezes/quiet/exceptions/", what=f"release:{release.pk}", reason="A small one")
+        assert f"{release} until" in text
+    assert set(FreezeException.objects.values_list("release", flat=True)) == {planned.pk, running.pk}
+
+
+def test_it_is_offered_to_those_only_who_may_ask(manager: User, owner: User, engine: Any) -> None:
+    now = timezone.now()
+    freeze("quiet", now - timedelta(days=1), now + timedelta(days=3), scope={"tags": ["deployment"]})
+    release = start(publish(DEPLOYS), manager)
+    reader = Reader(owner)
+    assert "The freeze The quiet lets nothing here start" in reader.open(panel_of(run_of(release, "only/ship")))
+    assert "Ask for an exception" not in reader.text
+    assert "Ask for an exception" not in reader.open(f"/freezes/quiet/?for=release:{release.pk}")
+    for text in ("x", "release:x", "release:", "release:" + "9" * 30, "group:train"):
+        reader.open(f"/freezes/quiet/?for={text}")
+        assert (text, reader.status) == (text, 200)
+
+
+def source_of(reader: Reader, address: str) -> str:
+    reader.open(address)
+    return reader.source
