@@ -14,6 +14,7 @@ from config.errors import Conflict, Fault, InvalidInput
 from config.trail import Actor, actor_name, record
 from processes.models import InputSet, Process, ProcessRevision
 from releases import assignees, bookings, policy, states
+from releases.execution.snapshots import tree_of
 from releases.models import Participant, Release, ReleaseGroup, ReleaseRole
 from releases.services import gates
 from releases.services.given import document_faults, moment_faults, require, text_faults
@@ -268,7 +269,7 @@ def _bare(name: str) -> str:
 
 def roles_of(release: Release) -> dict[str, Any]:
     """Return the roles of a release's process, those of its subprocesses included once it has started."""
-    if release.snapshot is not None:
-        return dict(release.snapshot.tree.get("roles") or {})
+    if release.snapshot_id is not None:
+        return dict(tree_of(release.snapshot_id).about.get("roles") or {})
     revision = release.revision or release.process.revisions.first()
     return dict((revision.document if revision else {}).get("roles") or {})

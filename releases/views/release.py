@@ -33,10 +33,12 @@ _EXPECTED = (InvalidInput, NotPermitted, Conflict)
 def head_of(request: HttpRequest, release: Release, tab: str) -> dict[str, Any]:
     """Return what the head of every page of a release shows."""
     is_live, now = release.state in ("running", "paused"), timezone.now()
+    may = reading.release_may(request.user, release)
     return {
         "release": release,
         "progress": progress_of([release.pk])[release.pk],
-        "may": reading.release_may(request.user, release),
+        "may": may,
+        "may_fill": "fill_roles" in may and bool(planning.roles_of(release)),
         "may_except": may_ask_exception(request.user, release),
         "may_see_group": release.group is not None and groups.may_see(request.user, release.group),
         "tab": tab,

@@ -129,7 +129,7 @@ def kept_of(typed: Mapping[str, str], shown: Iterable[str]) -> list[tuple[str, s
 
 def show_what(request: HttpRequest, plan: Plan, faults: Sequence[Fault] = (), *, status: int = 200) -> HttpResponse:
     """Answer with the second step; faults of the third are told above it."""
-    _offer(plan.roles)
+    offer(plan.roles)
     context = {
         "plan": plan,
         "process": plan.process,
@@ -144,7 +144,7 @@ def show_what(request: HttpRequest, plan: Plan, faults: Sequence[Fault] = (), *,
     return render(request, "releases/create.html", context, status=status)
 
 
-def _offer(roles: Sequence[Role]) -> None:
+def offer(roles: Sequence[Role]) -> None:
     """Put the first of each role's group beside it. One query."""
     groups = {role.group for role in roles if role.group}
     if not groups:

@@ -11,7 +11,7 @@ from processes.models import InputSet, Process
 from releases.models import Release
 from releases.services.freezing import stop_the_line
 from tests.builders import run_of
-from tests.edges.pages import KINDS, Reader, page_of, plan, publish
+from tests.edges.pages import KINDS, Reader, page_of, plan, publish, start
 from tests.fakes import ScriptedRunner
 
 pytestmark = pytest.mark.django_db
@@ -255,3 +255,41 @@ def test_an_unknown_deed_makes_nothing(process: Process, manager: User) -> None:
     reader = Reader(manager)
     assert "There is no such action." in reader.send(NEW, do="explode", name="Spring", input_set="usual")
     assert not Release.objects.exists()
+
+
+def test_roles_of_a_release_that_exists_are_filled_and_changed_on_its_page(
+    engine: ScriptedRunner, manager: User, owner: User
+) -> None:
+    process = publish(
+        KINDS.replace("phases:", "roles: {lead: {group: qa}, scribe: {group: release-managers}}\nphases:", 1)
+    )
+    release = plan(process, manager)
+    here = page_of(release, "roles/")
+    reader = Reader(manager)
+    assert "Fill roles" in reader.open(page_of(release))
+    assert 'list="role.lead-who"' in (reader.open(here), reader.source)[1]
+    text = reader.send(here, **{"role.lead": "manager", "role.scribe": "nobody"})
+    assert (reader.status, "manager is not qa." in text, "nobody called 'nobody'" in text) == (400, True, True)
+    assert not release.roles.exists()
+    text = reader.send(here, **{"role.lead": "owner", "role.scribe": ""})
+    assert ("lead owner" in text, "Change roles" in text) == (True, True)
+    text = reader.send(here, **{"role.lead": "", "role.scribe": "manager"})
+    assert (reader.status, "Somebody fills it already." in text) == (400, True)
+    reader.send(here, **{"role.lead": "owner", "role.scribe": "manager"})
+    filled = dict(release.roles.values_list("role", "user__username"))
+    assert filled == {"lead": "owner", "scribe": "manager"}
+    assert Event.objects.filter(release_id=release.pk, verb="role.filled").count() == 2
+
+
+def test_roles_are_not_offered_where_there_are_none_or_to_those_who_may_not(
+    engine: ScriptedRunner, manager: User, owner: User
+) -> None:
+    release = plan(publish(KINDS), manager)
+    reader = Reader(manager)
+    assert "Fill roles" not in reader.open(page_of(release))
+    assert "Its process has no roles." in reader.open(page_of(release, "roles/"))
+    named = start(publish(KINDS.replace("phases:", "roles: {lead: {group: qa}}\nphases:", 1)), manager)
+    other = Reader(owner)
+    assert "Fill roles" not in other.open(page_of(named))
+    other.send(page_of(named, "roles/"), **{"role.lead": "owner"})
+    assert (other.status, named.roles.exists()) == (403, False)
