@@ -20,7 +20,7 @@ from django.db.models.functions import Coalesce, Greatest
 
 from calendar_app.grid import in_words
 from calendar_app.movable import MayPlan
-from calendar_app.reading import Band
+from calendar_app.reading import Band, hue_of
 from config.trail import Actor
 from releases.health import UNDER_WAY, with_health
 from releases.models import Release
@@ -49,12 +49,13 @@ class Spot:
     group_id: int | None
     starts: datetime
     ends: datetime
+    color: str = ""
     entry: Entry | None = None
 
     @property
     def hue(self) -> str:
         """The class of its group's colour."""
-        return "g-none" if self.group_id is None else f"g{self.group_id % 10}"
+        return "g-none" if self.group_id is None else hue_of(self.group_id, self.color)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +119,11 @@ def spots_of(releases: QuerySet[Any], *, zone: ZoneInfo, now: datetime, most: in
     late = Greatest(planned, Value(now, DateTimeField()))
     ends = Case(When(state__in=UNDER_WAY, then=late), default=Greatest(planned, F("begins_at")))
     walls = releases.annotate(wall_starts=_on_wall(F("begins_at"), zone), wall_ends=_on_wall(ends, zone))
-    rows = walls.values_list("pk", "group_id", "wall_starts", "wall_ends")[:most]
-    return [Spot(pk, group, starts, ends if ends > starts else starts) for pk, group, starts, ends in rows]
+    rows = walls.values_list("pk", "group_id", "wall_starts", "wall_ends", "group__color")[:most]
+    return [
+        Spot(pk, group, starts, ends if ends > starts else starts, color or "")
+        for pk, group, starts, ends, color in rows
+    ]
 
 
 def _on_wall(moment: F | Expression, zone: ZoneInfo) -> Func:

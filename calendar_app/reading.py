@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from colorsys import rgb_to_hls
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import or_
 from typing import Any
 
@@ -21,6 +23,23 @@ from releases.models import Booking, Participant
 from releases.reading.freezes import visible_groups
 
 Wanted = Mapping[str, tuple[str, ...]]
+#: The angles (0 to 1) of the calendar's ten hues, `g0` to `g9` in calendar.css; each is readable in both themes.
+_ANGLES = (0.617, 0.467, 0.773, 0.070, 0.545, 0.928, 0.220, 0.689, 0.123, 0.0)
+_GREY = 0.12
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+
+
+@lru_cache(maxsize=1024)
+def hue_of(group_id: int, color: str) -> str:
+    """Return the class of a group's colour: the nearest of the ten hues, or one of them by its number without one."""
+    if not _COLOR.fullmatch(color):
+        return f"g{group_id % len(_ANGLES)}"
+    red, green, blue = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    angle, _, saturation = rgb_to_hls(red, green, blue)
+    if saturation < _GREY:
+        return "g-none"
+    apart = [min(abs(angle - other), 1 - abs(angle - other)) for other in _ANGLES]
+    return f"g{apart.index(min(apart))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +52,12 @@ class Band:
     process_id: int
     process: str
     cadence: Mapping[str, Any]
+    color: str = ""
 
     @property
     def hue(self) -> str:
-        """The class of its colour, the same for ever."""
-        return f"g{self.pk % 10}"
+        """The class of its colour."""
+        return hue_of(self.pk, self.color)
 
     @property
     def short(self) -> str:
@@ -54,11 +74,11 @@ class Band:
 
 def groups_for(actor: Actor) -> list[Band]:
     """Return the groups that `actor` may know, by name."""
-    columns = ("pk", "slug", "name", "process_id", "process__slug", "body__cadence")
+    columns = ("pk", "slug", "name", "process_id", "process__slug", "body__cadence", "color")
     rows = visible_groups(actor).order_by("name", "pk").values_list(*columns)
     return [
-        Band(pk, slug, name, process_id, process, cadence if isinstance(cadence, Mapping) else {})
-        for pk, slug, name, process_id, process, cadence in rows
+        Band(pk, slug, name, process_id, process, cadence if isinstance(cadence, Mapping) else {}, color)
+        for pk, slug, name, process_id, process, cadence, color in rows
     ]
 
 

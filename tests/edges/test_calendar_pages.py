@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.test.utils import CaptureQueriesContext
 from guardian.shortcuts import assign_perm
 
+from calendar_app.reading import hue_of
 from processes.models import Process, Resource
 from releases.freeze_documents import save_freeze
 from releases.groups import save_group
@@ -367,3 +370,27 @@ def test_a_move_from_the_calendar_is_read_in_its_zone_and_leads_back_to_it(train
     elsewhere = {**sent, "next": "https://elsewhere.example/"}
     reader.send(page_of(release, "move/"), confirm="yes", seen=release.edits, **elsewhere)
     assert reader.location == page_of(release)
+
+
+def hues() -> dict[str, str]:
+    """The colours that calendar.css draws its ten hues in, in light."""
+    text = (settings.BASE_DIR / "config/static/pilothouse/calendar.css").read_text()
+    return dict(re.findall(r"^\.(g\d) \{ --hue: light-dark\((#\w{6})", text, re.MULTILINE))
+
+
+def test_a_colour_is_drawn_in_the_nearest_hue_and_one_group_without_a_colour_in_one_by_its_number() -> None:
+    assert {name: hue_of(1, color) for name, color in hues().items()} == {f"g{one}": f"g{one}" for one in range(10)}
+    assert [hue_of(1, color) for color in ("#2563eb", "#FF0000", "#888888", "#ff69b4", "#008000")] == [
+        "g0", "g9", "g-none", "g5", "g6",
+    ]  # fmt: skip
+    assert [hue_of(13, color) for color in ("", "blue", "#12345")] == ["g3"] * 3
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_group_is_drawn_in_its_colour(view: str, train: ReleaseGroup, manager: User) -> None:
+    for color, hue in (("#b0215f", "g5"), ("#0e6f5c", "g1")):
+        ReleaseGroup.objects.update(color=color)
+        reader = Reader(manager)
+        reader.open(f"{JUNE}&view={view}")
+        assert f"cal-chip {hue}" in reader.source
+        assert set(re.findall(r"\bg\d\b", reader.source)) == {hue}
