@@ -47,8 +47,8 @@ class ReleaseGroupForm(CadenceFields, FaultForm):
         required=False,
         max_length=20,
         widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "#2563eb"}),
-        help_text="# and six hexadecimal digits: the calendar draws it in the nearest of its ten hues, which are readable"
-        " in light and dark. Empty: one of them.",
+        help_text="# and six hexadecimal digits: the calendar draws it in the nearest of its ten hues, which are "
+        "readable in light and dark. Empty: one of them.",
     )
     release_name = text_box(
         "Name of releases", "Train ${{ date(start, '%Y-%m-%d') }}", "Empty: the group's name and the day."

@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
+from activities.secrets import set_secret
 from config.demo import play, welcome
 from config.permissions import allowed
 from config.sample import GROUPS, make_people
+from processes.services import apply
 from releases.models import Release
 from releases.services import running
+from releases.services.preflight import preflight
+from releases.services.starting import preview_start
 from tests import builders
 
 pytestmark = pytest.mark.django_db
@@ -100,3 +105,17 @@ def test_a_group_that_exists_keeps_its_permissions() -> None:
     make_people()
     assert not User.objects.get(username="mara").has_perm("processes.start_process")
     assert Permission.objects.filter(group__name__in=GROUPS).exists()
+
+
+def test_nothing_that_is_planned_ahead_lacks_a_value(groups: Any, admin: User) -> None:
+    for name in play.EXAMPLES:
+        text = (settings.BASE_DIR / "docs" / "examples" / name).read_text(encoding="utf-8")
+        apply(admin, text, now=builders.MONDAY, publish=True)
+    set_secret(admin, play.SECRET, "x")
+    planned = Release.objects.filter(state="scheduled").order_by("planned_start_at")
+    trains = [release for release in planned if release.group and release.group.slug == "system-train"]
+    assert len(trains) > 3
+    for release in [*trains[:3], *planned[:3]]:
+        assert "inputs" not in {finding.code for finding in preflight(release, now=builders.MONDAY)}
+    shown = preview_start(trains[0], {}, now=builders.MONDAY).resolved.shown
+    assert f"release/{trains[0].version}" in [line["value"] for line in shown if line["name"] == "branch"]
