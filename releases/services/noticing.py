@@ -61,7 +61,7 @@ def tell_mentioned(comment: Comment, *, now: datetime) -> None:
 
 def tell_granters(asked: FreezeException, *, now: datetime) -> None:
     """Tell those who may grant an exception, but for whoever asks for it, that it waits for them."""
-    granters = policy.granters().exclude(pk=asked.asked_by_id)
+    granters = policy.granters().exclude(pk=asked.asked_by_id or 0)
     make_notices(
         asked, granters, kind="exception", key=f"exception:{asked.pk}", now=now, actor_name=asked.asked_by_name
     )
@@ -69,7 +69,7 @@ def tell_granters(asked: FreezeException, *, now: datetime) -> None:
 
 def tell_asker(decided: FreezeException, *, by: str, now: datetime) -> None:
     """Tell whoever asked for an exception how it stands now."""
-    asker = User.objects.filter(pk=decided.asked_by_id, is_active=True)
+    asker = User.objects.filter(pk=decided.asked_by_id or 0, is_active=True)
     make_notices(decided, asker, kind="decided", key=f"decided:{decided.pk}:{decided.state}", now=now, actor_name=by)
 
 

@@ -45,6 +45,7 @@ def test_what_is_new_is_counted_read_by_following_it_and_kept(owner: User, manag
     text = reader.open(PAGE)
     assert ("Sign it waits for you" in text, "1 new" in text, "New:" in text) == (True, True, True)
     run = notice.activity_run
+    assert run is not None
     answer = reader.client.get(f"{PAGE}{notice.pk}/")
     assert answer.headers["Location"] == f"/releases/{run.release_id}/activities/{run.pk}/"
     text = reader.open(PAGE)
@@ -84,6 +85,7 @@ def test_many_are_read_a_page_at_a_time_in_the_same_number_of_queries(
     owner: User, manager: User, django_assert_max_num_queries: Any
 ) -> None:
     run = told(manager, owner).activity_run
+    assert run is not None
     for number in range(60):
         noticing.make_notices(run, [owner], kind="mentioned", key=f"mentioned:{number}", now=MONDAY, actor_name="Ann")
     reader = Reader(owner)
