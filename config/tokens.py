@@ -53,8 +53,8 @@ def create_token(
 
 @transaction.atomic
 def revoke_token(user: User, token: ApiToken, *, now: datetime) -> None:
-    """Make a token useless from now on."""
-    record(user, "token.revoked", token, now=now)
+    """Make a token useless from now on; the trail says whose it was."""
+    record(user, "token.revoked", token, before={"user": token.user.get_username()}, now=now)
     token.delete()
 
 

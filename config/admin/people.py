@@ -12,11 +12,14 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django_celery_beat import models as beat
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from config.admin.scoped import PlainAdmin, ReadOnlyAdmin
 from config.models import ApiToken
+from config.permissions import allowed
 from config.tokens import revoke_token
 
 #: Beat is a metronome with one tick: nothing there is for people to change.
@@ -39,8 +42,20 @@ class UserAdmin(PlainAdmin, DjangoUserAdmin):  # type: ignore[misc]
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "full_name", "email", "is_staff", "is_active", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", "tokens")
     filter_horizontal = ("groups", "user_permissions")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """As Django has them, and the way to a person's tokens for those who may see these."""
+        own = super().get_fieldsets(request, obj)
+        sees = any(allowed(request.user, f"config.{verb}_apitoken") for verb in ("view", "delete"))
+        return (*own, ("API", {"fields": ("tokens",)})) if obj is not None and sees else own
+
+    @admin.display(description="tokens")
+    def tokens(self, person: User) -> str:
+        """How many tokens a person has, leading to their list."""
+        address = f"{reverse('admin:config_apitoken_changelist')}?user__id__exact={person.pk}"
+        return format_html('<a href="{}">{} of this person</a>', address, person.api_tokens.count())
 
     @admin.display(description="name")
     def full_name(self, person: User) -> str:
@@ -88,29 +103,41 @@ class GroupAdmin(PlainAdmin, DjangoGroupAdmin):  # type: ignore[misc]
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin):
-    """One's own tokens: looked at and revoked. They are made through the API, which shows the key once."""
+    """Tokens, looked at and revoked: one's own, and everybody's for those who may view or delete tokens.
 
-    list_display = ("name", "prefix", "scopes", "created_at", "expires_at", "last_used_at")
+    They are made on the pages and through the API, which show the key once.
+    """
+
+    list_display = ("name", "user", "prefix", "scopes", "created_at", "expires_at", "last_used_at")
     fields = list_display
-    search_fields = ("name", "prefix")
+    search_fields = ("name", "prefix", "=user__username")
+    search_help_text = "Its name, how it begins, or whose it is (the whole user name)."
+    list_select_related = ("user",)
     actions = ["delete_selected"]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Everybody sees their own."""
-        return obj is None or obj.user_id == request.user.pk
+        return obj is None or self._is_own(request, obj) or self._sees_all(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Everybody revokes their own."""
-        return self.has_view_permission(request, obj)
+        return obj is None or self._is_own(request, obj) or self.may(request, "delete")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
-        """One's own, nobody else's."""
-        return ApiToken.objects.filter(user_id=request.user.pk or 0)
+        """One's own; everybody's for those who may."""
+        found = ApiToken.objects.all()
+        return found if self._sees_all(request) else found.filter(user_id=request.user.pk or 0)
 
     def remove(self, request: HttpRequest, obj: Any, *, now: datetime) -> None:
         """Revokes the token."""
         assert isinstance(request.user, User)
         revoke_token(request.user, obj, now=now)
+
+    def _is_own(self, request: HttpRequest, token: ApiToken) -> bool:
+        return token.user_id == request.user.pk
+
+    def _sees_all(self, request: HttpRequest) -> bool:
+        return self.may(request, "view") or self.may(request, "delete")
 
 
 @admin.register(AccessAttempt)

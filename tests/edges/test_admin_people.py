@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group, User
 from guardian.shortcuts import assign_perm, get_perms
 
 from config.models import ApiToken, Event
-from config.tokens import create_token
+from config.tokens import create_token, find_token
 from config.trail import record
 from processes.models import Process
 from releases.models import Release, ReleaseRole
@@ -161,3 +161,29 @@ def test_the_sidebar_names_only_what_somebody_may_open(author: User, stranger: U
     assert "/admin/processes/process/" in page
     assert "/admin/auth/user/" not in page
     assert "/admin/processes/process/" not in Desk(staff(stranger)).open("/admin/").source
+
+
+def test_an_administrator_finds_and_revokes_the_tokens_of_somebody_else(admin: User, stranger: User) -> None:
+    token, key = create_token(stranger, name="laptop", scopes=["read"], now=NOW)
+    create_token(admin, name="server", scopes=["read"], now=NOW)
+    desk = Desk(admin).open("auth_user_change", stranger.pk)
+    assert "1 of this person" in desk.text
+    desk.open(f"/admin/config/apitoken/?user__id__exact={stranger.pk}")
+    assert ("laptop" in desk.text, "server" in desk.text, "stranger" in desk.text) == (True, False, True)
+    for source in (desk.source, desk.open("config_apitoken_change", token.pk).source):
+        assert key not in source
+        assert token.digest not in source
+    desk.open("config_apitoken_delete", token.pk).send({"post": "yes"})
+    assert find_token(key, now=NOW) is None
+    told = Event.objects.get(verb="token.revoked")
+    assert (told.actor_name, told.subject_name, told.before) == ("admin", str(token), {"user": "stranger"})
+
+
+def test_who_may_only_view_tokens_revokes_none_of_others(stranger: User, admin: User) -> None:
+    token, _ = create_token(admin, name="server", scopes=["read"], now=NOW)
+    desk = Desk(staff(stranger, "config.view_apitoken"))
+    assert "server" in desk.open("config_apitoken_changelist").text
+    assert desk.open("config_apitoken_delete", token.pk).status == 403
+    desk.open("config_apitoken_changelist").send({"action": "delete_selected", "_selected_action": [token.pk]})
+    desk.client.post(f"/admin/config/apitoken/{token.pk}/delete/", {"post": "yes"})
+    assert ApiToken.objects.filter(pk=token.pk).exists()
