@@ -100,7 +100,9 @@ class Description(AutoSchema):
 
     def _in_words(self, text: str) -> str:
         thing = getattr(self.view, "thing", "")
-        return text.replace("{things}", getattr(self.view, "things", "") or f"{thing}s").replace("{thing}", thing)
+        text = text.replace("{things}", getattr(self.view, "things", "") or f"{thing}s")
+        article = "an" if thing[:1] in "aeiou" else "a"
+        return text.replace("a {thing}", f"{article} {thing}").replace("{thing}", thing)
 
     def get_override_parameters(self) -> list[Any]:
         """Return the parameters of this operation that its address and filters do not show."""

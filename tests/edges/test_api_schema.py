@@ -139,3 +139,10 @@ def test_whatever_the_schema_allows_gets_the_answer_it_promises(
         tried += 1
     assert complaints == []
     assert tried > 60
+
+
+def test_articles_fit_what_they_stand_before() -> None:
+    text = str(SchemaGenerator().get_schema(request=None, public=True))
+    assert "Put an input set" in text
+    assert "uses an input set" in text
+    assert not re.findall(r"\b[Aa] (?:input|activity|artifact|event|exception)\b", text)
