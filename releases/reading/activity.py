@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from config.models import Event
 from config.trail import Actor
 from releases import approval, policy
 from releases.execution import people
@@ -97,6 +98,7 @@ class ActivityDetail:
     form: list[FieldView]
     approval: list[RuleView]
     sign_offs: list[SignOff]
+    changed: dict[int, list[str]]
     evidence_required: int
     evidence: list[Evidence]
     comments: list[Comment]
@@ -129,6 +131,7 @@ def activity_detail(run: ActivityRun, actor: Actor) -> ActivityDetail:
         form=_form(run),
         approval=_rules(standings, sign_offs),
         sign_offs=sign_offs,
+        changed=_changed(run, sign_offs),
         evidence_required=int((run.work.get("evidence") or {}).get("required") or 0),
         evidence=list(run.evidence.all()),
         comments=list(run.comments.all()),
@@ -208,6 +211,18 @@ def _rules(standings: Sequence[approval.Standing], sign_offs: Sequence[SignOff])
         )
         for standing in standings
     ]
+
+
+def _changed(run: ActivityRun, sign_offs: Sequence[SignOff]) -> dict[int, list[str]]:
+    """Return which fields of what was signed have changed, by the id of each void sign-off: the trail knows."""
+    void = {(sign.user_name, sign.void_at): sign.pk for sign in sign_offs if sign.void_at is not None}
+    if not void:
+        return {}
+    told = Event.objects.filter(
+        release_id=run.release_id, verb="sign_off.void", subject_type="activityrun", subject_id=run.pk
+    )
+    pairs = [(void.get((after["by"], at)), after["changed"]) for at, after in told.values_list("at", "after")]
+    return {pk: changed for pk, changed in pairs if pk is not None}
 
 
 def _has_signed(actor: Actor, run: ActivityRun, sign_offs: Sequence[SignOff]) -> bool:

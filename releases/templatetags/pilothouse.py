@@ -99,6 +99,12 @@ def unread(context: dict[str, Any]) -> int:
 
 
 @register.filter
+def of(found: Mapping[Any, Any], key: object) -> Any:
+    """Return what a mapping holds under a key; None if it holds nothing there."""
+    return found.get(key)
+
+
+@register.filter
 def words(name: object) -> str:
     """Return a state, kind or verb in words: `on_hold` becomes `On hold`."""
     return str(name).replace("_", " ").replace(".", " ").capitalize()

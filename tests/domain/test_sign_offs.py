@@ -7,6 +7,7 @@ import pytest
 from config.errors import Conflict, InvalidInput, NotPermitted
 from config.models import Event
 from releases.models import Artifact, SignOff
+from releases.reading.activity import activity_detail
 from releases.services import answering, planning, running
 from tests.approvals import LATER, approval, reject, sign
 from tests.builders import run_of, start, states
@@ -276,6 +277,7 @@ def test_new_answers_make_a_sign_off_void_and_the_trail_names_the_field():
     signed.refresh_from_db()
     assert signed.void_at == LATER
     assert Event.objects.get(verb="sign_off.void").after == {"by": "ann", "changed": ["answers.b"]}
+    assert activity_detail(run_of(run.release, "one/step"), ann).changed == {signed.pk: ["answers.b"]}
     assert sign(dev, run) == "waiting"
     assert sign(ann, run) == "succeeded"
     assert SignOff.objects.filter(user=ann).count() == 2

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from activities.runners import Outcome
 from releases.models import ActivityRun, Attempt, AttemptLog, Comment, Evidence, Release
+from releases.services import answering
+from tests.approvals import LATER, approval, sign
 from tests.builders import run_of, work
+from tests.builders import start as begin
+from tests.crowd import member
 from tests.edges.pages import KINDS, Reader, panel_of, publish, start
 from tests.fakes import ScriptedRunner
 
@@ -239,3 +245,14 @@ def test_an_activity_of_another_release_is_not_found_here(held: ActivityRun, rel
     assert reader.status == 404
     reader.send(panel_of(held, "explode"))
     assert reader.status == 404
+
+
+def test_a_void_sign_off_says_which_field_has_changed() -> None:
+    ann, dev = member("ann", "qa"), member("dev", "devops")
+    text = approval("[{group: qa}, {group: devops}]").replace("{approval:", "{form: {a: {type: string}}, approval:")
+    run = run_of(begin(text), "one/step")
+    answering.submit_form(dev, run, {"a": "x"}, now=LATER)
+    sign(ann, run)
+    answering.submit_form(dev, run, {"a": "y"}, now=LATER)
+    page = Reader(ann).open(panel_of(run))
+    assert re.search("ann approved .*, void since .*: answers.a has changed", page)
