@@ -221,7 +221,7 @@ def _changed(run: ActivityRun, sign_offs: Sequence[SignOff]) -> dict[int, list[s
     told = Event.objects.filter(
         release_id=run.release_id, verb="sign_off.void", subject_type="activityrun", subject_id=run.pk
     )
-    pairs = [(void.get((after["by"], at)), after["changed"]) for at, after in told.values_list("at", "after")]
+    pairs = [(void.get((after["by"], at)), after["changed"]) for at, after in told.values_list("at", "after") if after]
     return {pk: changed for pk, changed in pairs if pk is not None}
 
 
