@@ -57,7 +57,7 @@ def test_going_back_loses_nothing_and_enter_never_creates(
     page.get_by_label("version").fill("2.5")
     page.keyboard.press("Enter")
     expect(page.get_by_text("given on the release")).to_be_visible()
-    page.get_by_role("button", name="Back to: What").click()
+    page.get_by_role("button", name="Back to: Details").click()
     expect(page.get_by_label("Name required")).to_have_value("Autumn")
     page.get_by_role("button", name="Back to: Process").click()
     page.get_by_role("button", name="Database move").click()
