@@ -35,7 +35,7 @@ def found(user: User, query: str) -> list[str]:
     reader = Reader(user)
     reader.open(f"/releases/?{query}")
     assert reader.status == 200
-    return re.findall(r'class="strong" dir="auto">([^<]+)</a>', reader.source)
+    return re.findall(r'class="strong lines-2" dir="auto" title="[^"]*">([^<]+)</a>', reader.source)
 
 
 def test_filters_narrow_the_list(process: Process, manager: User, owner: User) -> None:
