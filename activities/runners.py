@@ -22,6 +22,7 @@ Status = Literal["running", "succeeded", "failed", "timed_out", "cancelled"]
 
 BUILT_IN: Mapping[str, str] = {
     "github": "activities.providers.github.github_engine",
+    "gitlab": "activities.providers.gitlab.gitlab_engine",
     "http": "activities.providers.http.http_engine",
     "local": "activities.providers.local.local_runner",
 }
