@@ -133,7 +133,8 @@ class Web:
         sent = {name: value for name, value in body.items() if value is not None}
         try:
             async with asyncio.timeout(self._within):
-                answer = await self._follow(method.upper(), url, params, given, sent, (most, tail, elsewhere))
+                reading = most, tail, elsewhere, accept
+                answer = await self._follow(method.upper(), url, params, given, sent, reading)
         except (TimeoutError, httpx.TimeoutException):
             raise RunnerUnavailable(f"{clean(shown(url), masks)} did not answer in time.") from None
         except (httpx.LocalProtocolError, httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError, TypeError):
@@ -163,16 +164,16 @@ class Web:
         params: Mapping[str, str | int] | None,
         headers: dict[str, str],
         body: Mapping[str, Any],
-        reading: tuple[int, bool, bool],
+        reading: tuple[int, bool, bool, Collection[int]],
     ) -> Answer:
-        most, tail, elsewhere = reading
+        most, tail, elsewhere, accept = reading
         here, place = url, clean(shown(url), self.masks)
         for _ in range(MOST_REDIRECTS + 1):
             _require_address(here)
             request = self._pool.build_request(method, here, params=params, headers=headers, **body)
             answer = await self._send(request, most=most, tail=tail)
             target = answer.headers.get("location")
-            if answer.status not in _MOVED or not target:
+            if answer.status not in _MOVED or not target or answer.status in accept:
                 return answer
             target = urljoin(here, target)
             if method not in ("GET", "HEAD"):
