@@ -24,6 +24,7 @@ BUILT_IN: Mapping[str, str] = {
     "github": "activities.providers.github.github_engine",
     "gitlab": "activities.providers.gitlab.gitlab_engine",
     "http": "activities.providers.http.http_engine",
+    "jenkins": "activities.providers.jenkins.jenkins_engine",
     "local": "activities.providers.local.local_runner",
 }
 """Provider name to the dotted path of what makes its runner when called without arguments."""
