@@ -126,7 +126,7 @@ class Jenkins:
         self.sent.append(given)
         number = 40 + len(self.sent)
         parameters = [{"name": name, "value": value} for name, value in given.items()]
-        self.queue[number] = {"id": number, "cancelled": False, "executable": None, "why": "In the quiet period",
+        self.queue[number] = {"id": number, "cancelled": False, "executable": None,
                               "actions": [{"parameters": parameters}, {}], "task": {"url": f"{SITE}{job}/"}}  # fmt: skip
         if self.lost:
             return self.lost.pop(0)
