@@ -126,8 +126,8 @@ class Jenkins:
         self.sent.append(given)
         number = 40 + len(self.sent)
         parameters = [{"name": name, "value": value} for name, value in given.items()]
-        self.queue[number] = {"id": number, "cancelled": False, "executable": None,
-                              "actions": [{"parameters": parameters}, {}], "task": {"url": f"{SITE}{job}/"}}  # fmt: skip
+        task, actions = {"url": f"{SITE}{job}/"}, [{"parameters": parameters}, {}]
+        self.queue[number] = {"id": number, "cancelled": False, "executable": None, "task": task, "actions": actions}
         if self.lost:
             return self.lost.pop(0)
         return Reply(201, headers={"Location": f"{SITE}/queue/item/{number}/"})

@@ -349,5 +349,5 @@ def _parameter(name: str, field: Mapping[str, Any]) -> Parameter:
     text = default if isinstance(default, str) else "" if default is None else json.dumps(default)
     options = tuple(str(choice) for choice in field.get("choices") or ())
     described = str(field.get("tooltip") or field.get("label") or "").rstrip(":")
-    kind = _KINDS.get(str(field.get("type")), "string")
+    kind = "string" if field.get("multiple") else _KINDS.get(str(field.get("type")), "string")
     return Parameter(name, kind, described, text, options, bool(field.get("required")))

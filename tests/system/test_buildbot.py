@@ -32,11 +32,12 @@ PATIENCE = 60.0
 ENGINE = BuildbotEngine()
 MASTER = """
 from buildbot.plugins import schedulers, steps, util, worker
-c = BuildmasterConfig = {{"protocols": {{"pb": {{"port": "tcp:{pb}:interface=127.0.0.1"}}}}, "buildbotNetUsageData": None}}
+c = BuildmasterConfig = {{"protocols": {{"pb": {{"port": "tcp:{pb}:interface=127.0.0.1"}}}}}}
+c["buildbotNetUsageData"] = None
 c["db"] = {{"db_url": "sqlite:///state.sqlite"}}
 c["workers"] = [worker.Worker("w1", "pw", max_builds=2)]
-hand = steps.SetPropertyFromCommand(
-    command=["sh", "-c", util.Interpolate("echo '{{\\"image\\": \\"cart:%(prop:version)s\\"}}'")], property="pilothouse_outputs")
+image = util.Interpolate("echo '{{\\"image\\": \\"cart:%(prop:version)s\\"}}'")
+hand = steps.SetPropertyFromCommand(command=["sh", "-c", image], property="pilothouse_outputs")
 say = steps.ShellCommand(name="say", command=["echo", util.Interpolate("deploying %(prop:version)s dry=%(prop:dry)s")])
 works = {{
     "deploy": [say, hand],
@@ -71,7 +72,7 @@ def commands() -> Path:
     """The folder of Buildbot's commands."""
     place = state().path / f"buildbot-{VERSION}"
     if not (place / "ready").exists():
-        wanted = [f"buildbot=={VERSION}", f"buildbot-worker=={VERSION}"]
+        wanted = [f"{name}=={VERSION}" for name in ("buildbot", "buildbot-worker", "buildbot-www")]
         try:
             subprocess.run([sys.executable, "-m", "venv", str(place)], check=True, capture_output=True, timeout=120)
             pip = [str(place / "bin/python"), "-m", "pip", "install", "--quiet", *wanted]
@@ -105,7 +106,7 @@ def buildbot(commands: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     ]
     try:
         address = f"http://127.0.0.1:{web}"
-        wait_for(lambda: b'"connected_to":[{' in read(f"{address}/api/v2/workers"), folder / "said")
+        wait_for(lambda: b'"connected_to":[{' in read(f"{address}/api/v2/workers"), folder / "master/twistd.log")
         yield address
     finally:
         for one in running:
