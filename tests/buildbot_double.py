@@ -120,5 +120,5 @@ class Buildbot:
         """Bring a buildset with one build to its end; without results the build only begins."""
         over = results is not None
         self.builds[number] = {"buildid": number, "buildrequestid": number, "complete": over, "results": results}
-        self.requests[number]["complete"] = over
+        self.requests[number] |= {"complete": over, "results": results}
         self.buildsets[number] |= {"complete": over, "results": results}

@@ -42,6 +42,12 @@ _ENDS: Mapping[int, tuple[Status, str]] = {
     5: ("failed", "retry"),
     6: ("cancelled", "cancelled"),
 }
+_UNBUILT = {
+    3: "Buildbot has merged the request into another one, or skipped it: let the builder have collapseRequests=False.",
+    6: "It was cancelled before it was built.",
+}
+_BY_SEVERITY = (6, 5, 4, 2, 3, 1, 0)
+"""Buildbot itself counts a buildset of which everything was skipped as a success."""
 _KINDS = {"bool": "boolean", "int": "number", "list": "enum"}
 _OWN = ("reason", "username", "owner", "priority", "builderid", "builderNames")
 """Fields that are no parameters of a pipeline."""
@@ -91,14 +97,17 @@ class BuildbotEngine:
         buildset = _first(answer, "buildsets")
         if not buildset.get("complete"):
             return Outcome("running", reference)
-        status, said = _ENDS.get(buildset.get("results", -1), ("failed", "unknown"))
+        requests = await place.requests(reference)
+        code = _worst([buildset.get("results"), *(one.get("results") for one in requests)])
+        status, said = _ENDS.get(code, ("failed", "unknown"))
         if said == "warnings" and order.connection.get("accept_warnings"):
             status = "succeeded"
-        builds = [one for request in await place.requests(reference) for one in (await place.builds(request))[:1]]
-        shown = next((one for one in builds if one.get("results") == buildset.get("results")), None)
+        builds = [one for request in requests for one in (await place.builds(request))[:1]]
+        shown = next((one for one in builds if one.get("results") == code), None)
         shown = shown or (builds[-1] if builds else None)
         if shown is None:
-            return Outcome(status, reference, error="" if status == "succeeded" else f"Buildbot says: {said}.")
+            ended: Status = "cancelled" if status == "cancelled" else "failed"
+            return Outcome(ended, reference, error=_UNBUILT.get(code, f"Buildbot says: {said}; nothing was built."))
         error, log = await self._story(place, shown, said)
         outputs, fault = await self._outputs(place, builds)
         if status == "succeeded":
@@ -301,6 +310,13 @@ def _first(answer: Answer, key: str) -> dict[str, Any]:
 def _value(of: Any) -> Any:
     """The value of a property, which comes with its source."""
     return of[0] if isinstance(of, list) and of else None
+
+
+def _worst(results: Sequence[Any]) -> int:
+    """The worst of results; -1 if one of them is none that is known."""
+    if any(one not in _BY_SEVERITY for one in results):
+        return -1
+    return next(code for code in _BY_SEVERITY if code in results)
 
 
 def _fields(scheduler: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

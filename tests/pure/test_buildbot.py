@@ -127,6 +127,18 @@ def test_each_result_means_something(buildbot: Buildbot, results: int | None, st
     assert look(order).status == status
 
 
+def test_a_request_that_was_merged_is_no_success_though_its_buildset_is(buildbot: Buildbot) -> None:
+    order = order_for(buildbot)
+    start(order)
+    buildbot.finish(0)
+    buildbot.requests[1]["results"] = 3
+    assert look(order).status == "failed"
+    buildbot.builds.clear()
+    assert "collapseRequests=False" in look(order).error
+    buildbot.requests.clear()
+    assert (look(order).status, look(order).error) == ("failed", "Buildbot says: success; nothing was built.")
+
+
 def test_warnings_are_a_success_only_where_the_connection_says_so(buildbot: Buildbot) -> None:
     order = order_for(buildbot, settings={"accept_warnings": True})
     start(order)

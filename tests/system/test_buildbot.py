@@ -35,7 +35,7 @@ from buildbot.plugins import schedulers, steps, util, worker
 c = BuildmasterConfig = {{"protocols": {{"pb": {{"port": "tcp:{pb}:interface=127.0.0.1"}}}}}}
 c["buildbotNetUsageData"] = None
 c["db"] = {{"db_url": "sqlite:///state.sqlite"}}
-c["workers"] = [worker.Worker("w1", "pw", max_builds=2)]
+c["workers"] = [worker.Worker("w1", "pw", max_builds=1)]
 image = util.Interpolate("echo '{{\\"image\\": \\"cart:%(prop:version)s\\"}}'")
 hand = steps.SetPropertyFromCommand(command=["sh", "-c", image], property="pilothouse_outputs")
 say = steps.ShellCommand(name="say", command=["echo", util.Interpolate("deploying %(prop:version)s dry=%(prop:dry)s")])
@@ -43,9 +43,11 @@ works = {{
     "deploy": [say, hand],
     "broken": [say, steps.ShellCommand(name="test", command=["sh", "-c", "echo it does not hold; exit 3"])],
     "slow": [steps.ShellCommand(name="wait", command=["sleep", "120"])],
+    "merging": [steps.ShellCommand(name="wait", command=["sleep", "120"])],
 }}
 c["builders"] = [
-    util.BuilderConfig(name=n, workernames=["w1"], factory=util.BuildFactory(w)) for n, w in works.items()]
+    util.BuilderConfig(name=n, workernames=["w1"], factory=util.BuildFactory(w), collapseRequests=n == "merging")
+    for n, w in works.items()]
 fields = [
     util.StringParameter(name="version", default="1", required=True), util.BooleanParameter(name="dry", default=False)]
 c["schedulers"] = [
@@ -99,7 +101,7 @@ def buildbot(commands: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     (folder / "worker").mkdir()
     (folder / "worker/buildbot.tac").write_text(TAC.format(pb=pb, folder=str(folder / "worker")))
     said = (folder / "said").open("wb")
-    twistd = [commands / "twistd", "--nodaemon", "--no_save", "-y", "buildbot.tac"]
+    twistd = [str(commands / "twistd"), "--nodaemon", "--no_save", "-y", "buildbot.tac"]
     running = [
         subprocess.Popen(twistd, cwd=folder / name, env=environment, stdout=said, stderr=said)
         for name in ("master", "worker")
@@ -192,6 +194,20 @@ def test_a_build_is_stopped_whether_it_runs_or_waits(buildbot: str) -> None:
     ask(lambda web: ENGINE.cancel(orders[0], references[0], web))
 
 
+def test_a_request_that_is_merged_into_another_is_no_success(buildbot: str) -> None:
+    orders = [order_for(buildbot, "shop/merging", f"{number}-1-1700000000000000") for number in (7, 8, 9)]
+    references = []
+    for order in orders:
+        references.append(ask(lambda web, order=order: ENGINE.start(order, web)).reference)  # type: ignore[misc]
+        time.sleep(1)
+    outcome = followed(orders[1], references[1])
+    assert outcome.status == "failed"
+    assert "collapseRequests=False" in outcome.error
+    for order, reference in zip(orders, references, strict=True):
+        ask(lambda web, order=order, reference=reference: ENGINE.cancel(order, reference, web))  # type: ignore[misc]
+    assert [followed(orders[n], references[n]).status for n in (0, 2)] == ["cancelled"] * 2
+
+
 def test_who_may_not_start_is_refused(buildbot: str) -> None:
     order = order_for(buildbot, "shop/deploy", "6-1-1700000000000000")
     wrong = replace(order, secret="wrong"), replace(order, connection={"url": buildbot}, secret=None)
@@ -209,7 +225,7 @@ def test_a_connection_is_tested_and_its_pipelines_are_picked(buildbot: str) -> N
     known = Connected("bb", {"url": buildbot, "username": "pilothouse"}, "bb-secret")
     assert ask(lambda web: ENGINE.check(known, web)) == "Buildbot knows us as pilothouse."
     found = ask(lambda web: ENGINE.pipelines(known, web, ""))
-    assert [one.id for one in found] == ["shop", "shop/deploy", "shop/broken", "shop/slow"]
+    assert [one.id for one in found] == ["shop", "shop/deploy", "shop/broken", "shop/slow", "shop/merging"]
     parameters = ask(lambda web: ENGINE.parameters(known, web, "shop/deploy"))
     wanted = {("version", "string", "1", True), ("dry", "boolean", "false", False)}
     assert wanted <= {(one.name, one.type, one.default, one.is_required) for one in parameters}
