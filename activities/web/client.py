@@ -113,7 +113,7 @@ class Web:
         elsewhere: bool = False,
         remembers: bool = False,
     ) -> Answer:
-        """Returns the answer if its status is below 400 or among `accept`.
+        """Returns the answer if its status is below 400 or among `accept`; a redirect among them is not followed.
 
         `auth` is a name and a password; one of `json`, `form` and `content` is the body. An answer of more than `most`
         bytes is an error, except with `tail`: then its last bytes are returned. With `elsewhere`, a GET follows a

@@ -161,6 +161,12 @@ def test_no_other_redirect_is_followed() -> None:
     assert other.asked == []
 
 
+def test_a_redirect_that_is_accepted_is_the_answer() -> None:
+    for method in ("GET", "POST"):
+        engine, answer = answer_to(moved, "/here", method=method, accept=(302,))
+        assert (answer.status, answer.headers["location"], len(engine.asked)) == (302, "/there", 1)
+
+
 def test_redirects_in_circles_come_to_an_end() -> None:
     _, error = answer_to(moved, "/circle")
     assert isinstance(error, RunnerRefused)
