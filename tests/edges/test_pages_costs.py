@@ -63,7 +63,7 @@ def test_home_and_the_list_cost_the_same_for_one_release_and_for_thirty(
     assert many == few
     with django_assert_max_num_queries(21):
         readers[1].open("/")
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(20):
         readers[1].open("/releases/")
 
 
