@@ -21,6 +21,7 @@ from config.errors import RunnerRefused
 Status = Literal["running", "succeeded", "failed", "timed_out", "cancelled"]
 
 BUILT_IN: Mapping[str, str] = {
+    "airflow": "activities.providers.airflow.airflow_engine",
     "buildbot": "activities.providers.buildbot.buildbot_engine",
     "github": "activities.providers.github.github_engine",
     "gitlab": "activities.providers.gitlab.gitlab_engine",
