@@ -22,6 +22,7 @@ Status = Literal["running", "succeeded", "failed", "timed_out", "cancelled"]
 
 BUILT_IN: Mapping[str, str] = {
     "airflow": "activities.providers.airflow.airflow_engine",
+    "argo": "activities.providers.argo.argo_engine",
     "azure": "activities.providers.azure.azure_engine",
     "buildbot": "activities.providers.buildbot.buildbot_engine",
     "github": "activities.providers.github.github_engine",
