@@ -27,6 +27,7 @@ BUILT_IN: Mapping[str, str] = {
     "buildbot": "activities.providers.buildbot.buildbot_engine",
     "github": "activities.providers.github.github_engine",
     "gitlab": "activities.providers.gitlab.gitlab_engine",
+    "harness": "activities.providers.harness.harness_engine",
     "http": "activities.providers.http.http_engine",
     "jenkins": "activities.providers.jenkins.jenkins_engine",
     "local": "activities.providers.local.local_runner",
