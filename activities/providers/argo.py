@@ -196,7 +196,7 @@ def _story(workflow: Mapping[str, Any], nodes: Sequence[dict[str, Any]]) -> tupl
     said = [f"'{one.get('displayName')}': {one.get('message') or one.get('phase')}" for one in failed[:5]]
     told = workflow.get("status") or {}
     error = "; ".join(said) or str(told.get("message") or f"Argo says: {told.get('phase')}.")
-    return error, (failed or pods[-1:] or [None])[0]
+    return error, next(iter(failed or pods[-1:]), None)
 
 
 async def _log(server: Server, name: str, node: Mapping[str, Any]) -> str:

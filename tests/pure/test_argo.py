@@ -21,7 +21,7 @@ from tests.loops import finish
 KEY = "7-1-1700000000000000"
 NAME = f"pilothouse-{KEY}"
 ENGINE = ArgoEngine()
-NODES = {
+NODES: dict[str, dict[str, Any]] = {
     NAME: {"id": NAME, "type": "Steps", "outputs": {"parameters": [{"name": "image", "value": "shop:1"}]}},
     "a": {"id": "wf-11", "type": "Pod", "displayName": "build", "phase": "Succeeded", "finishedAt": "1"},
     "b": {"id": "wf-22", "type": "Pod", "displayName": "test", "phase": "Succeeded", "finishedAt": "2"},
