@@ -297,7 +297,7 @@ def _story(told: Mapping[str, Any], nodes: Sequence[dict[str, Any]]) -> tuple[st
     summary = told.get("pipelineExecutionSummary") or {}
     said = [f"'{one.get('name')}': {_failure(one) or one.get('status')}" for one in failed[:5]]
     error = "; ".join(said) or _failure(summary) or f"Harness says: {summary.get('status')}."
-    return error, (failed[:1] or steps[-1:] or [None])[0]
+    return error, next(iter(failed or steps[-1:]), None)
 
 
 def _failure(shown: Mapping[str, Any]) -> str:

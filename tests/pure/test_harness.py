@@ -20,7 +20,7 @@ from tests.loops import finish
 
 KEY = "7-1-1700000000000000"
 ENGINE = HarnessEngine()
-NODES = {
+NODES: dict[str, dict[str, Any]] = {
     "s": {"identifier": "build", "name": "Stage", "status": "Failed", "stepType": "NG_EXECUTION", "logBaseKey": "x"},
     "a": {"identifier": "build", "name": "Build", "status": "Success", "stepType": "Run", "endTs": 1,
           "logBaseKey": "k1"},
