@@ -2,7 +2,8 @@
 
 A pipeline is a DAG's id. Parameters become the run's conf, each as the type that the DAG's param asks for. The run is
 named by the key (`pilothouse__<key>`), so Airflow itself takes a start once. A DAG hands outputs back as what its task
-`pilothouse_outputs` returns (or the task that the activity names under `outputs`): a mapping of names to values.
+`pilothouse_outputs` returns (or the task that the activity names under `settings.outputs`): a mapping of names to
+values.
 
 With `username`, the secret is a password that each call gets a token for; without, it is a token itself.
 """
@@ -40,7 +41,7 @@ class AirflowEngine:
     settings = settings_of(
         {"url": ADDRESS, "username": {"type": "string", "minLength": 1, "maxLength": 250}}, required=("url",)
     )
-    work = work_of({"pipeline": _DAG, "outputs": _TASK}, required=("pipeline",))
+    work = work_of({"pipeline": _DAG, "settings": settings_of({"outputs": _TASK})}, required=("pipeline",))
 
     async def start(self, order: Order, web: Web) -> Outcome:
         """Triggers the DAG once: asked again, Airflow says that it has the run."""
@@ -72,7 +73,7 @@ class AirflowEngine:
             return Outcome("cancelled", reference, link, {}, f"{CANCELLED}.", log, log_offset + bool(log))
         outputs: dict[str, str] = {}
         if status == "succeeded":
-            outputs, error = await _outputs(dag, reference, order.spec.get("outputs", ""))
+            outputs, error = await _outputs(dag, reference, order.spec.get("settings", {}).get("outputs", ""))
             status = "failed" if error else status
         return Outcome(status, reference, link, outputs, error, log, log_offset + bool(log))
 

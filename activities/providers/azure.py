@@ -1,8 +1,8 @@
 """The provider `azure`: YAML pipelines of Azure DevOps.
 
 A pipeline is its number or its name. Parameters become template parameters, except those that the activity names under
-`variables`. Azure DevOps knows no idempotency key, so a run whose start was not answered is found by the key, which a
-template parameter takes (and Azure DevOps shows again with the run):
+`settings.variables`. Azure DevOps knows no idempotency key, so a run whose start was not answered is found by the key,
+which a template parameter takes (and Azure DevOps shows again with the run):
 
     parameters:
       - {name: pilothouse, type: string, default: ""}      # with `key_parameter: pilothouse` in the connection
@@ -68,8 +68,12 @@ class AzureEngine:
         {
             "pipeline": {"type": "string", "minLength": 1},
             "ref": _REF,
-            "variables": {"type": "array", "items": {"type": "string"}, "maxItems": 100},
-            "accept_partial": {"type": "boolean"},
+            "settings": settings_of(
+                {
+                    "variables": {"type": "array", "items": {"type": "string"}, "maxItems": 100},
+                    "accept_partial": {"type": "boolean"},
+                }
+            ),
         },
         required=("pipeline",),
     )
@@ -96,7 +100,7 @@ class AzureEngine:
             return Outcome("running", reference, _link(build))
         result = str(build.get("result"))
         status = _ENDS.get(result, "failed")
-        if result == "partiallySucceeded" and order.spec.get("accept_partial"):
+        if result == "partiallySucceeded" and order.spec.get("settings", {}).get("accept_partial"):
             status = "succeeded"
         error, log = await _story(project, reference, result)
         outputs = {"commit": str(build["sourceVersion"])} if build.get("sourceVersion") else {}
@@ -226,7 +230,7 @@ def azure_engine() -> AzureEngine:
 
 def _body(order: Order) -> dict[str, Any]:
     """What a run is started with."""
-    as_variables = set(order.spec.get("variables", ()))
+    as_variables = set(order.spec.get("settings", {}).get("variables", ()))
     given = {name: value for name, value in order.parameters.items() if name not in as_variables}
     key = order.connection.get("key_parameter")
     body: dict[str, Any] = {"templateParameters": {**given, **({key: order.key} if key else {})}}

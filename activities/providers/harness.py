@@ -1,8 +1,9 @@
 """The provider `harness`: pipelines of Harness (NextGen).
 
 A pipeline is its identifier. Parameters become its pipeline variables; what else it wants at run time comes from input
-sets (`input_sets`) and from `inputs`, the part below `pipeline` of a runtime input YAML. Harness knows no idempotency
-key: the key is written into the notes of the execution, and a start that was not answered is found by them.
+sets (`settings.input_sets`) and from `settings.inputs`, the part below `pipeline` of a runtime input YAML. Harness
+knows no idempotency key: the key is written into the notes of the execution, and a start that was not answered is
+found by them.
 
 A pipeline hands outputs back as the output variables of its step `pilothouse_outputs`.
 """
@@ -64,9 +65,13 @@ class HarnessEngine:
     work = work_of(
         {
             "pipeline": {"type": "string", "minLength": 1},
-            "inputs": {"type": "object"},
-            "input_sets": {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": 20},
-            "accept_ignored": {"type": "boolean"},
+            "settings": settings_of(
+                {
+                    "inputs": {"type": "object"},
+                    "input_sets": {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": 20},
+                    "accept_ignored": {"type": "boolean"},
+                }
+            ),
         },
         required=("pipeline",),
     )
@@ -78,7 +83,9 @@ class HarnessEngine:
             found = await _find(order, project, pipeline)
             if found:
                 return Outcome("running", found, project.link(pipeline, found))
-        answer = await project.execute(pipeline, _inputs(order), order.spec.get("input_sets", ()), _note(order))
+        answer = await project.execute(
+            pipeline, _inputs(order), order.spec.get("settings", {}).get("input_sets", ()), _note(order)
+        )
         execution = str(_data(answer)["planExecution"]["uuid"])
         return Outcome("running", execution, project.link(pipeline, execution))
 
@@ -246,7 +253,7 @@ def _pipeline(text: str) -> str:
 
 def _inputs(order: Order) -> str:
     """The runtime input YAML (JSON is YAML); nothing if there is nothing to say."""
-    given = dict(order.spec.get("inputs") or {})
+    given = dict(order.spec.get("settings", {}).get("inputs") or {})
     kept = [one for one in given.get("variables") or () if one.get("name") not in order.parameters]
     added = [{"name": name, "type": "String", "value": value} for name, value in order.parameters.items()]
     if kept or added:
@@ -281,7 +288,7 @@ async def _find(order: Order, project: Project, pipeline: str) -> str:
 
 def _status(told: Mapping[str, Any], order: Order) -> Status:
     status = _plain((told.get("pipelineExecutionSummary") or {}).get("status"))
-    if status == "ignorefailed" and order.spec.get("accept_ignored"):
+    if status == "ignorefailed" and order.spec.get("settings", {}).get("accept_ignored"):
         return "succeeded"
     return _ENDS.get(status, "running")
 

@@ -79,3 +79,21 @@ def test_a_process_whose_engine_would_not_take_it_is_not_published(author: User)
     services.apply_activity(None, {**document, "automated": {"connection": "ci"}}, now=MONDAY)
     with pytest.raises(InvalidInput, match=r"automated\.pipeline"):
         services.publish_activity(None, Activity.objects.get(), now=MONDAY)
+
+
+@pytest.mark.parametrize(
+    ("provider", "settings"),
+    [
+        ("airflow", {"outputs": "tell"}),
+        ("azure", {"variables": ["mode"], "accept_partial": True}),
+        ("harness", {"inputs": {"stages": []}, "input_sets": ["prod"], "accept_ignored": True}),
+    ],
+)
+def test_what_only_one_engine_knows_can_be_written_in_a_document(provider: str, settings: dict[str, Any]) -> None:
+    Connection.objects.create(slug="ci", name="CI", provider=provider)
+    block = {"connection": "ci", "pipeline": "deploy", "settings": settings}
+    document = {"kind": "Activity", "id": "deploy", "name": "Deploy", "type": "automated", "automated": block}
+    services.apply_activity(None, document, now=MONDAY)
+    assert list(DatabaseCatalogue().work_faults(block, "automated")) == []
+    wrong = {**block, "settings": {"other": 1}}
+    assert [one.path for one in DatabaseCatalogue().work_faults(wrong, "automated")] == ["automated.settings.other"]

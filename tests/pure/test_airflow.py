@@ -125,7 +125,7 @@ def test_outputs_that_are_named_must_be_there_and_be_a_mapping(airflow: Airflow)
     start(order)
     airflow.finish("success")
     assert look(order).status == "succeeded"
-    named = replace(order, spec={"pipeline": "deploy_shop", "outputs": "tell"})
+    named = replace(order, spec={"pipeline": "deploy_shop", "settings": {"outputs": "tell"}})
     assert "'tell' has returned no outputs" in look(named).error
     airflow.xcom_status = 200
     for airflow.xcom in ([1], "text", None):

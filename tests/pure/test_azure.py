@@ -70,7 +70,7 @@ def look(order: Order, reference: str = "100") -> Outcome:
 
 
 def test_a_run_takes_template_parameters_variables_and_the_key(azure: Azure) -> None:
-    spec = {"pipeline": "Deploy", "ref": "main", "variables": ["mode"]}
+    spec = {"pipeline": "Deploy", "ref": "main", "settings": {"variables": ["mode"]}}
     outcome = start(order_for(azure, spec=spec, parameters={"version": "1", "mode": "fast"}))
     assert (outcome.status, outcome.reference) == ("running", "100")
     assert outcome.link == "https://dev.azure.com/shop/x/_build/results?buildId=100"
@@ -156,7 +156,7 @@ def test_each_result_means_something(azure: Azure, result: str, status: str) -> 
     azure.finish(100, result)
     outcome = look(order)
     assert (outcome.status, outcome.error) == (status, f"Azure DevOps says: {result}.")
-    tolerant = replace(order, spec={"pipeline": "12", "accept_partial": True})
+    tolerant = replace(order, spec={"pipeline": "12", "settings": {"accept_partial": True}})
     assert look(tolerant).status == ("succeeded" if result == "partiallySucceeded" else status)
 
 

@@ -76,7 +76,7 @@ def test_an_execution_takes_variables_inputs_and_input_sets(harness: Harness) ->
     )
     version = {"name": "version", "type": "String", "value": "1"}
     inputs = {"variables": [{"name": "version", "value": "0"}, {"name": "x", "value": "y"}], "stages": []}
-    start(order_for(harness, spec={"pipeline": "deploy", "inputs": inputs, "input_sets": ["prod"]}))
+    start(order_for(harness, spec={"pipeline": "deploy", "settings": {"inputs": inputs, "input_sets": ["prod"]}}))
     start(order_for(harness, parameters={}))
     assert harness.started[0] == ("deploy", {"pipeline": {"identifier": "deploy", "variables": [version]}})
     path, body = harness.started[1]
@@ -159,7 +159,7 @@ def test_each_status_means_something(harness: Harness, state: Any, status: str) 
     start(order)
     harness.executions["exec0"]["status"] = state
     assert look(order).status == status
-    tolerant = replace(order, spec={"pipeline": "deploy", "accept_ignored": True})
+    tolerant = replace(order, spec={"pipeline": "deploy", "settings": {"accept_ignored": True}})
     assert look(tolerant).status == ("succeeded" if state == "IgnoreFailed" else status)
 
 
