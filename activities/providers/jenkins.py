@@ -1,6 +1,6 @@
 """The provider `jenkins`: jobs of Jenkins, of any type that can be built, in folders and multibranch projects too.
 
-A pipeline is a job's full name (`shop/cart/deploy`); `branch` names a branch of a multibranch project. Parameters are
+A pipeline is a job's full name (`shop/cart/deploy`); `ref` names a branch of a multibranch project. Parameters are
 those that the job declares. The answer to the start names a place in the queue, which becomes a build. When it is lost,
 the build is found by the attempt's key, a parameter of the job that `key_parameter` names; without one, it is left to
 a person. A build hands outputs back in an archived file `pilothouse-outputs.json`, names to values:
@@ -65,7 +65,7 @@ class JenkinsEngine:
         },
         required=("url",),
     )
-    work = work_of({"pipeline": _TEXT, "branch": _TEXT}, required=("pipeline",))
+    work = work_of({"pipeline": _TEXT, "ref": _TEXT}, required=("pipeline",))
 
     async def start(self, order: Order, web: Web) -> Outcome:
         """Puts a build into the queue; asked again, finds the one that was put there."""
@@ -230,7 +230,7 @@ class Place:
     def of(cls, order: Order, web: Web) -> Place:
         """Returns where the job of an order is. Raises RunnerRefused when its name cannot be one."""
         path = _path(order.connection.get("folder", ""), order.spec["pipeline"])
-        branch = order.spec.get("branch", "")
+        branch = order.spec.get("ref", "")
         if branch:
             path += f"/job/{quote(quote(branch, safe=''), safe='')}"
         return cls(order.connection, order.secret, path, web)

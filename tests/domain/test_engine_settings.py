@@ -9,8 +9,10 @@ from django.contrib.auth.models import User
 
 from activities import services
 from activities.models import Activity, Connection, Secret
+from activities.runners import BUILT_IN, runner_for
 from config.errors import InvalidInput
 from processes.engines import connection_faults
+from processes.schema_shapes import AUTOMATED
 from processes.store import DatabaseCatalogue
 from tests.builders import MONDAY
 
@@ -97,3 +99,9 @@ def test_what_only_one_engine_knows_can_be_written_in_a_document(provider: str, 
     assert list(DatabaseCatalogue().work_faults(block, "automated")) == []
     wrong = {**block, "settings": {"other": 1}}
     assert [one.path for one in DatabaseCatalogue().work_faults(wrong, "automated")] == ["automated.settings.other"]
+
+
+@pytest.mark.parametrize("provider", sorted(set(BUILT_IN) - {"local"}))
+def test_what_an_engine_takes_can_be_written_in_a_document(provider: str) -> None:
+    engine: Any = runner_for(provider)
+    assert set(engine.work["properties"]) <= set(AUTOMATED["properties"])

@@ -89,7 +89,7 @@ def test_a_place_in_the_queue_that_is_forgotten_is_found_among_the_builds(jenkin
 
 def test_jobs_without_parameters_and_branches_are_built_too(jenkins: Jenkins) -> None:
     start(order_for(jenkins, spec={"pipeline": "shop/plain"}, parameters={}))
-    start(order_for(jenkins, spec={"pipeline": "shop/cart", "branch": "feature/x"}))
+    start(order_for(jenkins, spec={"pipeline": "shop/cart", "ref": "feature/x"}))
     start(order_for(jenkins, spec={"pipeline": "cart/feature%2Fx"}, settings={"folder": "shop"}))
     assert [one.path for one in jenkins.asked if one.method == "POST"] == [
         "/job/shop/job/plain/build",
