@@ -314,11 +314,13 @@
     location.assign(`${make}?${query}`);
   }
 
+  // What was just moved or made is named in the address; a refresh draws it anew, so it is marked again.
   const mark = () => {
     const pk = location.hash.match(/^#release-(\d+)$/)?.[1];
     const tile = pk && calendar().querySelector(`.tile[data-pk="${pk}"], .entry[data-pk="${pk}"]`);
     tile?.classList.add("is-new");
-    tile?.querySelector("a")?.focus({ preventScroll: false });
+    return tile;
   };
-  document.addEventListener("DOMContentLoaded", mark);
+  document.addEventListener("DOMContentLoaded", () => mark()?.querySelector("a")?.focus({ preventScroll: false }));
+  document.addEventListener("htmx:after:swap", mark);
 })();
