@@ -9,21 +9,27 @@ knows a key it has seen, or the work that was started is searched for by what th
 from __future__ import annotations
 
 import inspect
+import json
 import logging
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeGuard, TypeVar, runtime_checkable
 
 from activities.runners import Order, Outcome, runner_for
 from activities.web.answers import clean
 from activities.web.client import Web
-from config.errors import PilothouseError, RunnerRefused, RunnerUnavailable
+from config.errors import NotPermitted, PilothouseError, RunnerRefused, RunnerUnavailable
 
 log = logging.getLogger(__name__)
 
 Told = TypeVar("Told")
 Schema = Mapping[str, Any]
+
+MOST_LOG = 64 * 1024
+"""Bytes at the end of a log that are kept, where an engine gives no log from an offset on."""
+SKEW = timedelta(minutes=10)
+"""By how much an engine's clock may differ from ours."""
 
 SECRET: Schema = {
     "type": "object",
@@ -51,6 +57,11 @@ def work_of(properties: Schema, required: Sequence[str] = ()) -> Schema:
     return settings_of({"connection": {}, "parameters": {}, **properties}, required)
 
 
+def begun_after(order: Order) -> datetime:
+    """Returns from when on, by the engine's clock, the work of an order can have begun; in UTC."""
+    return ((order.started_at or datetime.now(UTC)) - SKEW).astimezone(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Connected:
     """A connection as an engine may use it: the secrets in its settings are their values already."""
@@ -59,6 +70,13 @@ class Connected:
     settings: Mapping[str, Any] = field(repr=False)
     secret: str | None = field(default=None, repr=False)
     masks: tuple[str, ...] = field(default=(), repr=False)
+
+    def hook(self) -> Mapping[str, Any]:
+        """Returns the settings for calls of the engine. Raises NotPermitted where none are taken."""
+        found: Mapping[str, Any] | None = self.settings.get("hook")
+        if found is None:
+            raise NotPermitted("This connection takes no calls.", code="no_hook")
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +108,14 @@ class Called:
     headers: Mapping[str, str]
     body: bytes
     now: datetime
+
+    def told(self) -> Mapping[str, Any]:
+        """Returns the JSON mapping in the body; an empty one if it is anything else."""
+        try:
+            found = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
 
 class Engine(Protocol):

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from activities.engines import ADDRESS, Connected, Parameter, Pipeline, settings_of, work_of
+from activities.engines import ADDRESS, MOST_LOG, Connected, Parameter, Pipeline, settings_of, work_of
 from activities.runners import Order, Outcome, Status
 from activities.web.answers import Answer
 from activities.web.archives import outputs_of
@@ -26,7 +26,6 @@ from config.errors import RunnerRefused
 OUTPUTS_TASK = "pilothouse_outputs"
 CANCELLED = "Cancelled by Pilothouse"
 """What the note of a run begins with that we have ended: Airflow itself only knows failed runs."""
-MOST_LOG = 64 * 1024
 _ENDS: Mapping[str, Status] = {"success": "succeeded", "failed": "failed"}
 _UNDER_WAY = ("queued", "running")
 _NAME = r"^(?=.*\w)[\w.-]{1,250}$"

@@ -17,26 +17,33 @@ import hmac
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 import yaml
 
-from activities.engines import ADDRESS, SECRET, Called, Connected, Parameter, Pipeline, settings_of, work_of
+from activities.engines import (
+    ADDRESS,
+    MOST_LOG,
+    SECRET,
+    Called,
+    Connected,
+    Parameter,
+    Pipeline,
+    begun_after,
+    settings_of,
+    work_of,
+)
 from activities.runners import Order, Outcome, Status
-from activities.web.addresses import is_link
+from activities.web.addresses import link_in
 from activities.web.answers import Answer
-from activities.web.archives import OUTPUTS, outputs_of, read_member
+from activities.web.archives import ARTIFACT, OUTPUTS, outputs_of, read_member
 from activities.web.client import Web
 from config.errors import NotPermitted, RunnerRefused
 
 PUBLIC = "https://dev.azure.com"
 API = "7.1"
-ARTIFACT = "pilothouse-outputs"
-MOST_LOG, MOST_ARTIFACT = 64 * 1024, 8 * 1024 * 1024
-SKEW = timedelta(minutes=10)
-"""By how much the clock of Azure DevOps may differ from ours."""
+MOST_ARTIFACT = 8 * 1024 * 1024
 _ENDS: Mapping[str, Status] = {"succeeded": "succeeded", "canceled": "cancelled"}
 _NAME = {
     "type": "string",
@@ -155,18 +162,12 @@ class AzureEngine:
 
     def called(self, call: Called, connection: Connected) -> Collection[str]:
         """Returns the run that a call of a service hook is about, which carries its name and password."""
-        hook = connection.settings.get("hook")
-        if hook is None:
-            raise NotPermitted("This connection takes no calls.", code="no_hook")
+        hook = connection.hook()
         wanted = base64.b64encode(f"{hook.get('username', 'pilothouse')}:{hook['secret']}".encode()).decode()
         given = call.headers.get("authorization", "")
         if not hmac.compare_digest(given.encode(), f"Basic {wanted}".encode()):
             raise NotPermitted("The call does not carry the right name and password.", code="bad_signature")
-        try:
-            told = json.loads(call.body)
-        except (ValueError, RecursionError):
-            return ()
-        resource = told.get("resource") if isinstance(told, dict) else None
+        resource = call.told().get("resource")
         if not isinstance(resource, dict):
             return ()
         run = resource.get("run")
@@ -249,7 +250,7 @@ async def _find(order: Order, project: Project, pipeline: int) -> dict[str, Any]
 
     Raises RunnerRefused when nothing tells it from another one.
     """
-    since = ((order.started_at or datetime.now(UTC)) - SKEW).astimezone(UTC)
+    since = begun_after(order)
     wanted = {
         "definitions": pipeline, "minTime": f"{since:%Y-%m-%dT%H:%M:%SZ}", "queryOrder": "queueTimeDescending",
         "$top": 200,
@@ -356,5 +357,4 @@ def _parameter(declared: Mapping[str, Any]) -> Parameter:
 def _link(shown: Mapping[str, Any]) -> str:
     links = shown.get("_links")
     page = links.get("web") if isinstance(links, dict) else None
-    link = page.get("href") if isinstance(page, dict) else None
-    return link if isinstance(link, str) and is_link(link) else ""
+    return link_in(page.get("href") if isinstance(page, dict) else None)

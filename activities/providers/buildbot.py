@@ -15,12 +15,22 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from activities.engines import ADDRESS, SECRET, Called, Connected, Parameter, Pipeline, settings_of, work_of
+from activities.engines import (
+    ADDRESS,
+    MOST_LOG,
+    SECRET,
+    Called,
+    Connected,
+    Parameter,
+    Pipeline,
+    begun_after,
+    settings_of,
+    work_of,
+)
 from activities.runners import Order, Outcome, Status
 from activities.web.answers import Answer
 from activities.web.archives import outputs_of
@@ -28,11 +38,8 @@ from activities.web.client import Web
 from config.errors import NotPermitted, RunnerRefused
 
 OUTPUTS = "pilothouse_outputs"
-MOST_LOG = 64 * 1024
 MOST_REQUESTS = 20
 """Builders of one scheduler that are looked at."""
-SKEW = timedelta(minutes=10)
-"""By how much Buildbot's clock may differ from ours."""
 _ENDS: Mapping[int, tuple[Status, str]] = {
     0: ("succeeded", "success"),
     1: ("failed", "warnings"),
@@ -162,17 +169,11 @@ class BuildbotEngine:
 
     def called(self, call: Called, connection: Connected) -> Collection[str]:
         """Returns the buildset of a build that HttpStatusPush tells of, with the hook's secret as its token."""
-        hook = connection.settings.get("hook")
-        if hook is None:
-            raise NotPermitted("This connection takes no calls.", code="no_hook")
+        hook = connection.hook()
         given, wanted = call.headers.get("authorization", ""), f"Bearer {hook['secret']}"
         if not hmac.compare_digest(given.encode(), wanted.encode()):
             raise NotPermitted("The call is not signed as it should be.", code="bad_signature")
-        try:
-            told = json.loads(call.body)
-        except (ValueError, RecursionError):
-            return ()
-        buildset = told.get("buildset") if isinstance(told, dict) else None
+        buildset = call.told().get("buildset")
         found = buildset.get("bsid") if isinstance(buildset, dict) else None
         return [str(found)] if found else []
 
@@ -186,7 +187,7 @@ class BuildbotEngine:
         named = next((one for one in found if order.key in str(one.get("reason"))), None)
         if named is not None or fields.get("reason", {}).get("type") != "fixed":
             return str(named["bsid"]) if named is not None else ""
-        since = int(((order.started_at or datetime.now(UTC)) - SKEW).timestamp())
+        since = int(begun_after(order).timestamp())
         if (await place.ask("/buildsets", params={"submitted_at__ge": since, "limit": 1})).listed("buildsets"):
             raise RunnerRefused(
                 "Whether Buildbot has started the build cannot be told: its answer was lost. Look there, then retry. "

@@ -15,7 +15,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,19 +24,27 @@ from urllib.parse import quote
 
 import yaml
 
-from activities.engines import ADDRESS, SECRET, Called, Connected, Parameter, Pipeline, settings_of, work_of
+from activities.engines import (
+    ADDRESS,
+    MOST_LOG,
+    SECRET,
+    Called,
+    Connected,
+    Parameter,
+    Pipeline,
+    begun_after,
+    settings_of,
+    work_of,
+)
 from activities.runners import Order, Outcome, Status
-from activities.web.addresses import is_link
+from activities.web.addresses import link_in
 from activities.web.answers import Answer
-from activities.web.archives import outputs_in
+from activities.web.archives import ARTIFACT, outputs_in
 from activities.web.client import Web
 from config.errors import NotPermitted, RunnerRefused
 
 PUBLIC = "https://api.github.com"
-ARTIFACT = "pilothouse-outputs"
-MOST_LOG, MOST_ARTIFACT = 64 * 1024, 8 * 1024 * 1024
-SKEW = timedelta(minutes=10)
-"""By how much GitHub's clock may differ from ours."""
+MOST_ARTIFACT = 8 * 1024 * 1024
 FOUND_WITHIN = timedelta(minutes=5)
 """For how long a run that was dispatched is searched for."""
 DISPATCHED = "key:"
@@ -179,18 +186,12 @@ class GitHubEngine:
 
     def called(self, call: Called, connection: Connected) -> Collection[str]:
         """Returns the run that a call of the webhook `workflow_run` or `workflow_job` is about."""
-        hook = connection.settings.get("hook")
-        if hook is None:
-            raise NotPermitted("This connection takes no calls.", code="no_hook")
+        hook = connection.hook()
         signed = hmac.new(hook["secret"].encode(), call.body, hashlib.sha256).hexdigest()
         given = call.headers.get("x-hub-signature-256", "")
         if not hmac.compare_digest(given.encode(), f"sha256={signed}".encode()):
             raise NotPermitted("The call is not signed as it should be.", code="bad_signature")
-        try:
-            told = json.loads(call.body)
-        except (ValueError, RecursionError):
-            return ()
-        told = told if isinstance(told, dict) else {}
+        told = call.told()
         run, job = told.get("workflow_run"), told.get("workflow_job")
         found = [run.get("id") if isinstance(run, dict) else None, job.get("run_id") if isinstance(job, dict) else None]
         return [str(one) for one in found if one]
@@ -200,7 +201,7 @@ class GitHubEngine:
 
         Raises RunnerRefused when nothing tells it from another one.
         """
-        since = ((order.started_at or datetime.now(UTC)) - SKEW).astimezone(UTC)
+        since = begun_after(order)
         wanted = {"event": "workflow_dispatch", "created": f">={since:%Y-%m-%dT%H:%M:%SZ}", "per_page": "100"}
         answer = await place.ask("GET", f"{place.workflow}/runs", params=wanted)
         runs = answer.listed("workflow_runs")
@@ -314,8 +315,7 @@ def _not_found(order: Order, reference: str) -> Outcome:
 
 
 def _link(shown: Mapping[str, Any]) -> str:
-    link = shown.get("html_url")
-    return link if isinstance(link, str) and is_link(link) else ""
+    return link_in(shown.get("html_url"))
 
 
 def _told(job: Mapping[str, Any]) -> str:

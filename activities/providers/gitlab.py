@@ -18,29 +18,35 @@ import hmac
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 import yaml
 
-from activities.engines import ADDRESS, SECRET, Called, Connected, Parameter, Pipeline, settings_of, work_of
+from activities.engines import (
+    ADDRESS,
+    MOST_LOG,
+    SECRET,
+    Called,
+    Connected,
+    Parameter,
+    Pipeline,
+    begun_after,
+    settings_of,
+    work_of,
+)
 from activities.runners import Order, Outcome, Status
-from activities.web.addresses import is_link
+from activities.web.addresses import link_in
 from activities.web.answers import Answer
-from activities.web.archives import MOST, OUTPUTS, outputs_of
+from activities.web.archives import ARTIFACT, MOST, OUTPUTS, outputs_of
 from activities.web.client import Web
 from config.errors import Fault, NotPermitted, RunnerRefused
 
 PUBLIC = "https://gitlab.com"
-ARTIFACT = "pilothouse-outputs"
 KEY = "PILOTHOUSE_KEY"
 """The variable that takes the attempt's key unless the connection names another."""
-MOST_LOG = 64 * 1024
 MOST_ASKED = 20
 """Pipelines whose variables are read, at most, to find one by its key."""
-SKEW = timedelta(minutes=10)
-"""By how much GitLab's clock may differ from ours."""
 WINDOW = 300
 """Seconds by which the moment that a signed call names may differ from ours."""
 _ENDS: Mapping[str, Status] = {
@@ -168,16 +174,10 @@ class GitLabEngine:
 
     def called(self, call: Called, connection: Connected) -> Collection[str]:
         """Returns the pipeline that a pipeline event or a job event is about."""
-        hook = connection.settings.get("hook")
-        if hook is None:
-            raise NotPermitted("This connection takes no calls.", code="no_hook")
+        hook = connection.hook()
         if not _is_signed(call, hook["secret"]):
             raise NotPermitted("The call is not signed as it should be.", code="bad_signature")
-        try:
-            told = json.loads(call.body)
-        except (ValueError, RecursionError):
-            return ()
-        told = told if isinstance(told, dict) else {}
+        told = call.told()
         attributes = told.get("object_attributes")
         kind = told.get("object_kind")
         found = attributes.get("id") if kind == "pipeline" and isinstance(attributes, dict) else None
@@ -194,7 +194,7 @@ class GitLabEngine:
 
         Raises RunnerRefused when nothing tells it from another one.
         """
-        since = ((order.started_at or datetime.now(UTC)) - SKEW).astimezone(UTC)
+        since = begun_after(order)
         wanted = {"source": "api", "created_after": f"{since:%Y-%m-%dT%H:%M:%SZ}", "per_page": "100"}
         found = (await place.ask("GET", "/pipelines", params=wanted)).listed()
         named = next((one for one in found if order.key in str(one.get("name"))), None)
@@ -297,8 +297,7 @@ def _running(pipeline: Mapping[str, Any]) -> Outcome:
 
 
 def _link(shown: Mapping[str, Any]) -> str:
-    link = shown.get("web_url")
-    return link if isinstance(link, str) and is_link(link) else ""
+    return link_in(shown.get("web_url"))
 
 
 def _told(job: Mapping[str, Any]) -> str:

@@ -13,13 +13,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 import yaml
 
-from activities.engines import ADDRESS, Connected, Parameter, Pipeline, settings_of, work_of
+from activities.engines import ADDRESS, MOST_LOG, Connected, Parameter, Pipeline, begun_after, settings_of, work_of
 from activities.runners import Order, Outcome, Status
 from activities.web.answers import Answer
 from activities.web.client import Web
@@ -27,11 +26,9 @@ from config.errors import RunnerRefused
 
 PUBLIC = "https://app.harness.io"
 OUTPUTS_STEP = "pilothouse_outputs"
-MOST_LOG, MOST_EXECUTION = 64 * 1024, 16 * 1024 * 1024
+MOST_EXECUTION = 16 * 1024 * 1024
 MOST_NOTES = 50
 """Executions whose notes are read to find one by its key."""
-SKEW = timedelta(minutes=10)
-"""By how much Harness's clock may differ from ours."""
 _ENDS: Mapping[str, Status] = {
     "success": "succeeded",
     "failed": "failed",
@@ -266,7 +263,7 @@ async def _find(order: Order, project: Project, pipeline: str) -> str:
 
     Raises RunnerRefused when there are more executions than can be looked through.
     """
-    since = ((order.started_at or datetime.now(UTC)) - SKEW).timestamp() * 1_000
+    since = begun_after(order).timestamp() * 1_000
     params = {"pipelineIdentifier": pipeline, "size": 100, "page": 0}
     body = {"filterType": "PipelineExecution"}
     answer = await project.ask("POST", "/pipeline/api/pipelines/execution/summary", params=params, json=body)

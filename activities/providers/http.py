@@ -24,17 +24,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from activities.engines import Called, Connected, Parameter, Pipeline
+from activities.engines import MOST_LOG, Called, Connected, Parameter, Pipeline
 from activities.providers.http_settings import SETTINGS, WORK
 from activities.providers.http_templates import OWN_NAMES, as_text, fill, fill_path, fill_texts, look_up, names_in
 from activities.runners import Order, Outcome, Status
-from activities.web.addresses import is_link, shown
+from activities.web.addresses import link_in, shown
 from activities.web.answers import Answer
 from activities.web.client import Web
 from config.errors import Fault, NotPermitted, RunnerRefused
 
-MOST_LOG = 64 * 1024
-"""Bytes of a log's tail that are kept when the work is over."""
 WINDOW = 300
 """Seconds by which the moment that an inbound call names may differ from ours."""
 _ENDS: tuple[Status, ...] = ("succeeded", "failed", "cancelled")
@@ -128,9 +126,7 @@ class HttpEngine:
 
     def called(self, call: Called, connection: Connected) -> Collection[str]:
         """Returns the reference in a call whose body is signed with the hook's secret."""
-        hook = connection.settings.get("hook")
-        if hook is None:
-            raise NotPermitted("This connection takes no calls.", code="no_hook")
+        hook = connection.hook()
         signed = call.body
         moment = hook.get("timestamp", "").lower()
         if moment:
@@ -265,7 +261,7 @@ def _link(pipeline: Mapping[str, Any], answer: Answer | None, order: Order, refe
     where = pipeline.get("link", "")
     if where.startswith("/"):
         found = look_up(answer.json(), where) if answer is not None else None
-        return found if isinstance(found, str) and is_link(found) else ""
+        return link_in(found)
     if not where:
         return ""
     scheme, colon, rest = where.partition("://")

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from activities.engines import ADDRESS, Connected, Parameter, Pipeline, settings_of, work_of
+from activities.engines import ADDRESS, MOST_LOG, Connected, Parameter, Pipeline, begun_after, settings_of, work_of
 from activities.runners import Order, Outcome, Status
-from activities.web.addresses import is_link
+from activities.web.addresses import link_in
 from activities.web.answers import Answer
 from activities.web.archives import MOST, outputs_of
 from activities.web.client import Web
@@ -30,9 +29,6 @@ from config.errors import RunnerRefused, RunnerUnavailable
 OUTPUTS = "pilothouse-outputs.json"
 QUEUED = "queue:"
 """What a reference begins with while the build has not begun."""
-MOST_LOG = 64 * 1024
-SKEW = timedelta(minutes=10)
-"""By how much Jenkins' clock may differ from ours."""
 _ENDS: Mapping[str, Status] = {
     "SUCCESS": "succeeded",
     "UNSTABLE": "failed",
@@ -206,7 +202,7 @@ class JenkinsEngine:
             built = next((str(one["number"]) for one in builds if _has_key(one, order.key)), "")
             queued = next((f"{QUEUED}{one['id']}" for one in queue if _has_key(one, order.key)), "")
             return built or queued
-        since = ((order.started_at or datetime.now(UTC)) - SKEW).timestamp() * 1_000
+        since = begun_after(order).timestamp() * 1_000
         waiting = [one for one in queue if (one.get("task") or {}).get("url") == job.get("url")]
         if waiting or any(float(one.get("timestamp") or 0) >= since for one in builds):
             raise RunnerRefused(
@@ -306,8 +302,7 @@ def _has_key(shown: Mapping[str, Any], key: str) -> bool:
 
 
 def _link(shown: Mapping[str, Any]) -> str:
-    link = shown.get("url")
-    return link if isinstance(link, str) and is_link(link) else ""
+    return link_in(shown.get("url"))
 
 
 def _commit(build: Mapping[str, Any]) -> dict[str, str]:

@@ -104,6 +104,11 @@ def is_link(url: str) -> bool:
     return url.startswith(("https://", "http://"))
 
 
+def link_in(found: object) -> str:
+    """Returns what an engine has told as a link, nothing if it is none."""
+    return found if isinstance(found, str) and is_link(found) else ""
+
+
 def origin_of(url: str) -> tuple[str, str, int]:
     """Returns scheme, host and port of an address that has no fault."""
     parts = urlsplit(url)

@@ -8,7 +8,8 @@ import zipfile
 import zlib
 from typing import Any
 
-OUTPUTS = "outputs.json"
+ARTIFACT, OUTPUTS = "pilothouse-outputs", "outputs.json"
+"""What engines call the artifact that hands outputs back, and the file in it."""
 MOST = 256 * 1024
 MOST_MEMBERS = 1_000
 
