@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -12,15 +12,16 @@ import pytest
 from activities.engines import Calling, Connected
 from activities.providers.airflow import AirflowEngine
 from activities.runners import Order, Outcome, runner_for
-from activities.web.client import Web, make_pool
 from config.errors import RunnerError, RunnerRefused, RunnerUnavailable
 from tests.airflow_double import Airflow
+from tests.asking import Asking
 from tests.engine_double import Reply, double
-from tests.loops import finish
 
 KEY = "7-1-1700000000000000"
 RUN = f"pilothouse__{KEY}"
 ENGINE = AirflowEngine()
+ASKING = Asking(ENGINE, "pass-word")
+ask, start = ASKING.ask, ASKING.start
 
 
 @pytest.fixture
@@ -38,22 +39,8 @@ def order_for(airflow: Any, **rest: Any) -> Order:
     return Order(KEY, settings, masks=("pass-word",), **given)
 
 
-def ask(call: Callable[[Web], Coroutine[Any, Any, Any]]) -> Any:
-    async def story() -> Any:
-        async with make_pool() as pool:
-            return await call(Web(pool, ["pass-word"]))
-
-    return finish(story())
-
-
-def start(order: Order) -> Outcome:
-    found: Outcome = ask(lambda web: ENGINE.start(order, web))
-    return found
-
-
 def look(order: Order) -> Outcome:
-    found: Outcome = ask(lambda web: ENGINE.look(order, RUN, 0, web))
-    return found
+    return ASKING.look(order, RUN)
 
 
 def test_a_run_is_named_by_the_key_and_takes_typed_values(airflow: Airflow) -> None:

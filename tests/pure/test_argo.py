@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -12,15 +12,16 @@ import pytest
 from activities.engines import Calling, Connected
 from activities.providers.argo import ArgoEngine
 from activities.runners import Order, Outcome, runner_for
-from activities.web.client import Web, make_pool
 from config.errors import RunnerRefused, RunnerUnavailable
 from tests.argo_double import Argo
+from tests.asking import Asking
 from tests.engine_double import Reply, double
-from tests.loops import finish
 
 KEY = "7-1-1700000000000000"
 NAME = f"pilothouse-{KEY}"
 ENGINE = ArgoEngine()
+ASKING = Asking(ENGINE, "argo-token")
+ask, start = ASKING.ask, ASKING.start
 NODES: dict[str, dict[str, Any]] = {
     NAME: {"id": NAME, "type": "Steps", "outputs": {"parameters": [{"name": "image", "value": "shop:1"}]}},
     "a": {"id": "wf-11", "type": "Pod", "displayName": "build", "phase": "Succeeded", "finishedAt": "1"},
@@ -42,22 +43,8 @@ def order_for(argo: Any, **rest: Any) -> Order:
     return Order(KEY, {"url": argo.url, "namespace": "argo"}, masks=("argo-token",), **given)
 
 
-def ask(call: Callable[[Web], Coroutine[Any, Any, Any]]) -> Any:
-    async def story() -> Any:
-        async with make_pool() as pool:
-            return await call(Web(pool, ["argo-token"]))
-
-    return finish(story())
-
-
-def start(order: Order) -> Outcome:
-    found: Outcome = ask(lambda web: ENGINE.start(order, web))
-    return found
-
-
 def look(order: Order) -> Outcome:
-    found: Outcome = ask(lambda web: ENGINE.look(order, NAME, 0, web))
-    return found
+    return ASKING.look(order, NAME)
 
 
 def test_a_workflow_is_named_by_the_key(argo: Argo) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,15 +14,16 @@ import pytest
 from activities.engines import Called, Connected
 from activities.providers.azure import AzureEngine
 from activities.runners import Order, Outcome, runner_for
-from activities.web.client import Web, make_pool
 from config.errors import NotPermitted, RunnerRefused, RunnerUnavailable
+from tests.asking import Asking
 from tests.azure_double import Azure
 from tests.engine_double import Reply, double
 from tests.github_double import archive
-from tests.loops import finish
 
 KEY = "7-1-1700000000000000"
 ENGINE = AzureEngine()
+ASKING = Asking(ENGINE, "the-pat")
+ask, start = ASKING.ask, ASKING.start
 TASKS = (
     {"type": "Job", "name": "Job", "result": "failed", "log": {"id": 1}},
     {"type": "Task", "name": "Set up", "result": "succeeded", "finishTime": "1", "log": {"id": 2}},
@@ -51,22 +52,8 @@ def order_for(azure: Any, **rest: Any) -> Order:
     return Order(KEY, settings_for(azure), masks=("the-pat",), started_at=datetime.now(UTC), **given)
 
 
-def ask(call: Callable[[Web], Coroutine[Any, Any, Any]]) -> Any:
-    async def story() -> Any:
-        async with make_pool() as pool:
-            return await call(Web(pool, ["the-pat"]))
-
-    return finish(story())
-
-
-def start(order: Order) -> Outcome:
-    found: Outcome = ask(lambda web: ENGINE.start(order, web))
-    return found
-
-
 def look(order: Order, reference: str = "100") -> Outcome:
-    found: Outcome = ask(lambda web: ENGINE.look(order, reference, 0, web))
-    return found
+    return ASKING.look(order, reference)
 
 
 def test_a_run_takes_template_parameters_variables_and_the_key(azure: Azure) -> None:

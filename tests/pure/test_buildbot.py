@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,15 +13,16 @@ import pytest
 from activities.engines import Called, Connected
 from activities.providers.buildbot import BuildbotEngine
 from activities.runners import Order, Outcome
-from activities.web.client import Web, make_pool
 from config.errors import NotPermitted, RunnerError, RunnerRefused, RunnerUnavailable
+from tests.asking import Asking
 from tests.buildbot_double import Buildbot
 from tests.engine_double import Reply, double
-from tests.loops import finish
 
 KEY = "7-1-1700000000000000"
 NOW = datetime(2026, 11, 27, 10, tzinfo=UTC)
 ENGINE = BuildbotEngine()
+ASKING = Asking(ENGINE, "bb-secret")
+ask, start = ASKING.ask, ASKING.start
 
 
 @pytest.fixture
@@ -39,22 +40,8 @@ def order_for(buildbot: Buildbot, *, pipeline: str = "shop", **rest: Any) -> Ord
     return Order(KEY, settings, {"pipeline": pipeline}, "bb-secret", parameters, started_at=NOW, **rest)
 
 
-def ask(call: Callable[[Web], Coroutine[Any, Any, Any]]) -> Any:
-    async def story() -> Any:
-        async with make_pool() as pool:
-            return await call(Web(pool, ["bb-secret"]))
-
-    return finish(story())
-
-
-def start(order: Order) -> Outcome:
-    found: Outcome = ask(lambda web: ENGINE.start(order, web))
-    return found
-
-
 def look(order: Order, reference: str = "1") -> Outcome:
-    found: Outcome = ask(lambda web: ENGINE.look(order, reference, 0, web))
-    return found
+    return ASKING.look(order, reference)
 
 
 def test_a_build_is_forced_with_typed_fields_and_the_key_in_its_reason(buildbot: Buildbot) -> None:

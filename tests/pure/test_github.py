@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,14 +15,16 @@ import pytest
 from activities.engines import Called, Connected
 from activities.providers.github import GitHubEngine
 from activities.runners import Order, Outcome
-from activities.web.client import Web, make_pool
+from activities.web.client import Web
 from config.errors import NotPermitted, RunnerError, RunnerRefused, RunnerUnavailable
+from tests.asking import Asking
 from tests.engine_double import Reply, double
 from tests.github_double import GitHub, archive, storage
-from tests.loops import finish
 
 KEY = "7-1-1700000000000000"
 ENGINE = GitHubEngine()
+ASKING = Asking(ENGINE, "gh-token")
+ask, start = ASKING.ask, ASKING.start
 FAILED = {
     "id": 9,
     "name": "test",
@@ -49,22 +51,8 @@ def order_for(github: Any, *, pipeline: str = "deploy.yml", **rest: Any) -> Orde
     return Order(KEY, settings, {"pipeline": pipeline}, "gh-token", parameters, **given)
 
 
-def ask(call: Callable[[Web], Coroutine[Any, Any, Any]]) -> Any:
-    async def story() -> Any:
-        async with make_pool() as pool:
-            return await call(Web(pool, ["gh-token"]))
-
-    return finish(story())
-
-
-def start(order: Order) -> Outcome:
-    found: Outcome = ask(lambda web: ENGINE.start(order, web))
-    return found
-
-
 def look(order: Order, reference: str) -> Outcome:
-    found: Outcome = ask(lambda web: ENGINE.look(order, reference, 0, web))
-    return found
+    return ASKING.look(order, reference)
 
 
 def test_a_dispatch_says_which_run_it_is(github: GitHub) -> None:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,15 +16,16 @@ import pytest
 from activities.engines import Called, Connected
 from activities.providers.gitlab import GitLabEngine
 from activities.runners import Order, Outcome
-from activities.web.client import Web, make_pool
 from config.errors import NotPermitted, RunnerError, RunnerRefused, RunnerUnavailable
+from tests.asking import Asking
 from tests.engine_double import Reply, double
 from tests.gitlab_double import GitLab, job
-from tests.loops import finish
 
 KEY = "7-1-1700000000000000"
 NOW = datetime(2026, 11, 27, 10, tzinfo=UTC)
 ENGINE = GitLabEngine()
+ASKING = Asking(ENGINE, "gl-token")
+ask, start = ASKING.ask, ASKING.start
 INPUTS = {"pass": "inputs", "key": "pilothouse"}
 
 
@@ -44,22 +45,8 @@ def order_for(gitlab: GitLab, *, pipeline: str = "shop/cart", **rest: Any) -> Or
     return Order(KEY, settings, {"pipeline": pipeline}, "gl-token", parameters, **given)
 
 
-def ask(call: Callable[[Web], Coroutine[Any, Any, Any]]) -> Any:
-    async def story() -> Any:
-        async with make_pool() as pool:
-            return await call(Web(pool, ["gl-token"]))
-
-    return finish(story())
-
-
-def start(order: Order) -> Outcome:
-    found: Outcome = ask(lambda web: ENGINE.start(order, web))
-    return found
-
-
 def look(order: Order, reference: str = "100") -> Outcome:
-    found: Outcome = ask(lambda web: ENGINE.look(order, reference, 0, web))
-    return found
+    return ASKING.look(order, reference)
 
 
 def test_parameters_become_variables_of_a_pipeline_on_the_default_branch(gitlab: GitLab) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,14 +12,15 @@ import pytest
 from activities.engines import Calling, Connected
 from activities.providers.harness import HarnessEngine
 from activities.runners import Order, Outcome, runner_for
-from activities.web.client import Web, make_pool
 from config.errors import RunnerRefused, RunnerUnavailable
+from tests.asking import Asking
 from tests.engine_double import Reply, double
 from tests.harness_double import Harness
-from tests.loops import finish
 
 KEY = "7-1-1700000000000000"
 ENGINE = HarnessEngine()
+ASKING = Asking(ENGINE, "pat.key")
+ask, start = ASKING.ask, ASKING.start
 NODES: dict[str, dict[str, Any]] = {
     "s": {"identifier": "build", "name": "Stage", "status": "Failed", "stepType": "NG_EXECUTION", "logBaseKey": "x"},
     "a": {"identifier": "build", "name": "Build", "status": "Success", "stepType": "Run", "endTs": 1,
@@ -50,22 +51,8 @@ def order_for(harness: Any, **rest: Any) -> Order:
     return Order(KEY, settings_for(harness), masks=("pat.key",), started_at=datetime.now(UTC), **given)
 
 
-def ask(call: Callable[[Web], Coroutine[Any, Any, Any]]) -> Any:
-    async def story() -> Any:
-        async with make_pool() as pool:
-            return await call(Web(pool, ["pat.key"]))
-
-    return finish(story())
-
-
-def start(order: Order) -> Outcome:
-    found: Outcome = ask(lambda web: ENGINE.start(order, web))
-    return found
-
-
 def look(order: Order, reference: str = "exec0") -> Outcome:
-    found: Outcome = ask(lambda web: ENGINE.look(order, reference, 0, web))
-    return found
+    return ASKING.look(order, reference)
 
 
 def test_an_execution_takes_variables_inputs_and_input_sets(harness: Harness) -> None:

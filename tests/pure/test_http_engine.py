@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,12 +15,13 @@ from activities.engines import Called, Connected
 from activities.providers.http import HttpEngine
 from activities.providers.http_templates import fill, fill_path, look_up, names_in
 from activities.runners import Order, Outcome
-from activities.web.client import Web, make_pool
 from config.errors import NotPermitted, RunnerRefused, RunnerUnavailable
+from tests.asking import Asking
 from tests.engine_double import EngineDouble, Reply, Request, double
-from tests.loops import finish
 
 ENGINE = HttpEngine()
+ASKING = Asking(ENGINE, "s3cret")
+ask = ASKING.ask
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 VALUES = {"a": 'x"y', "n": "7", "flag": "True", "doc": '{"b": [1]}', "path": "a/b?c#d", "up": ".."}
 
@@ -76,14 +76,6 @@ def test_names_and_pointers() -> None:
 def order(url: str, pipeline: dict[str, Any], *, secret: str | None = "s3cret", **rest: Any) -> Order:
     settings = {"url": url, "pipelines": {"job": pipeline}, **rest.pop("settings", {})}
     return Order("7-1-1", settings, {"pipeline": "job"}, secret, rest.pop("parameters", {}), ("s3cret",), **rest)
-
-
-def ask(call: Callable[[Web], Coroutine[Any, Any, Any]]) -> Any:
-    async def story() -> Any:
-        async with make_pool() as pool:
-            return await call(Web(pool, ["s3cret"]))
-
-    return finish(story())
 
 
 def started(answering: Any, pipeline: dict[str, Any], **rest: Any) -> tuple[EngineDouble, Outcome]:

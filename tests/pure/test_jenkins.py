@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,15 +12,16 @@ import pytest
 from activities.engines import Calling, Connected
 from activities.providers.jenkins import JenkinsEngine
 from activities.runners import Order, Outcome
-from activities.web.client import Web, make_pool
 from config.errors import RunnerError, RunnerRefused, RunnerUnavailable
+from tests.asking import Asking
 from tests.engine_double import Reply, double
 from tests.jenkins_double import BRANCH, Jenkins
-from tests.loops import finish
 
 KEY = "7-1-1700000000000000"
 NOW = datetime(2026, 11, 27, 10, tzinfo=UTC)
 ENGINE = JenkinsEngine()
+ASKING = Asking(ENGINE, "jk-token")
+ask, start = ASKING.ask, ASKING.start
 
 
 @pytest.fixture
@@ -39,22 +40,8 @@ def order_for(jenkins: Jenkins, **rest: Any) -> Order:
     return Order(KEY, settings, spec, "jk-token", parameters, started_at=NOW, masks=("jk-token",), **rest)
 
 
-def ask(call: Callable[[Web], Coroutine[Any, Any, Any]]) -> Any:
-    async def story() -> Any:
-        async with make_pool() as pool:
-            return await call(Web(pool, ["jk-token"]))
-
-    return finish(story())
-
-
-def start(order: Order) -> Outcome:
-    found: Outcome = ask(lambda web: ENGINE.start(order, web))
-    return found
-
-
 def look(order: Order, reference: str = "1", offset: int = 0) -> Outcome:
-    found: Outcome = ask(lambda web: ENGINE.look(order, reference, offset, web))
-    return found
+    return ASKING.look(order, reference, offset)
 
 
 def begun(jenkins: Jenkins, **rest: Any) -> Order:
