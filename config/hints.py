@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 
 import redis
@@ -63,6 +65,19 @@ def changed(release_id: int | None) -> None:
     transaction.on_commit(word, robust=True)
 
 
+@contextmanager
+def gathering() -> Iterator[None]:
+    """Tell of everything that is changed in the block in one word at its end."""
+    word = _Word()
+    token = _gathered.set(word)
+    try:
+        yield
+    finally:
+        _gathered.reset(token)
+        if word.ids:
+            word()
+
+
 async def heard_follow(wake: Callable[[], None]) -> None:
     """Call `wake` whenever `follow` was called anywhere, for ever; while Redis is away, nothing is heard."""
     while True:
@@ -83,14 +98,21 @@ class _Word:
     """What one transaction has to tell."""
 
     def __init__(self) -> None:
-        self._ids: set[int] = set()
+        self.ids: set[int] = set()
 
     def add(self, release_id: int | None) -> None:
         if release_id is not None:
-            self._ids.add(release_id)
+            self.ids.add(release_id)
 
     def __call__(self) -> None:
-        _teller(settings.CELERY_BROKER_URL).tell(" ".join(map(str, sorted(self._ids))))
+        gathered = _gathered.get()
+        if gathered is not None and self.ids:
+            gathered.ids |= self.ids
+        else:
+            _teller(settings.CELERY_BROKER_URL).tell(" ".join(map(str, sorted(self.ids))))
+
+
+_gathered: ContextVar[_Word | None] = ContextVar("gathered", default=None)
 
 
 class _Teller:

@@ -131,16 +131,16 @@ TEMPLATES = [
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         **env.db_url_config(env.str("DATABASE_URL", default="") or STATE.database_url),
-        "CONN_MAX_AGE": env.int("DATABASE_CONNECTION_AGE", default=600),
+        "CONN_MAX_AGE": env.int("DATABASE_CONNECTION_AGE", default=60),
         "CONN_HEALTH_CHECKS": True,
     }
 }
 
-# The machine's statements are prepared ones; behind a pooler that cannot keep them, set this to 0. Each is planned for
-# the tables as they are: a plan kept from when they were nearly empty would read them from end to end for ever.
-DATABASES["default"].setdefault("OPTIONS", {}).update(
-    prepare_threshold=env.int("DATABASE_PREPARE_AFTER", default=5) or None,
-    options="-c plan_cache_mode=force_custom_plan",
+# The machine's statements are prepared ones; behind a pooler that cannot keep them, set this to 0. PostgreSQL keeps
+# their plans for as long as the connection lives, which is why that is short: one made for nearly empty tables reads
+# them from end to end.
+DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = (
+    env.int("DATABASE_PREPARE_AFTER", default=5) or None
 )
 
 # The web process: how many requests it serves at once; how many pages may hear of changes, in all and of one person.

@@ -7,7 +7,9 @@ tick finds it there.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from celery import current_app
@@ -23,12 +25,33 @@ MOST_WAITING = 1000
 #: How many releases one message has a worker start: few enough that several workers share what is due at once.
 TOGETHER = 20
 
+#: How many attempts of different releases one message has a worker start.
+FEW = 5
+
+_gathered: ContextVar[list[Start] | None] = ContextVar("gathered", default=None)
 _PUBLISH = {"retry": False, "ignore_result": True}
 
 
 def send_starts(starts: Sequence[Start]) -> None:
     """Have workers start attempts, each (release id, activity run id, attempt)."""
-    _send([("releases.tasks.start", start, {}) for start in starts])
+    gathered = _gathered.get()
+    if gathered is None:
+        _send([("releases.tasks.start", start, {}) for start in starts])
+    else:
+        gathered.extend(starts)
+
+
+@contextmanager
+def gathering() -> Iterator[None]:
+    """Send the starts of the block at its end, FEW in a message: for many releases that begin one after the other."""
+    starts: list[Start] = []
+    token = _gathered.set(starts)
+    try:
+        yield
+    finally:
+        _gathered.reset(token)
+        batches = (starts[first : first + FEW] for first in range(0, len(starts), FEW))
+        _send([("releases.tasks.start_all", (batch,), {}) for batch in batches])
 
 
 def send_look(release_id: int, run_id: int, attempt: int, wait: float) -> None:
@@ -103,7 +126,7 @@ def send_tick() -> None:
     _send([("releases.tasks.tick", (), {})])
 
 
-def _send(messages: Sequence[tuple[str, tuple[int, ...], dict[str, Any]]]) -> None:
+def _send(messages: Sequence[tuple[str, tuple[Any, ...], dict[str, Any]]]) -> None:
     try:
         with current_app.producer_pool.acquire(block=True, timeout=5) as producer:
             for name, args, options in messages:

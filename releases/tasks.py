@@ -19,6 +19,12 @@ def start(release_id: int, run_id: int, attempt: int) -> None:
 
 
 @shared_task
+def start_all(starts: list[tuple[int, int, int]]) -> None:
+    """Start attempts of different releases one after the other, and what follows from each."""
+    attempts.carry_out_all(starts)
+
+
+@shared_task
 def look(release_id: int, run_id: int, attempt: int) -> None:
     """See how a running attempt stands."""
     attempts.look(release_id, run_id, attempt)

@@ -14,7 +14,8 @@ An engine that is reached over the network is not called here: a claimed attempt
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -38,6 +39,8 @@ from releases.execution.results import read_outputs
 from releases.models import Attempt
 from releases.states import SETTLED
 from releases.tree import Key
+
+log = logging.getLogger(__name__)
 
 #: How long a claimed attempt may go without an answer to its start before somebody else looks after it.
 LEASE = timedelta(seconds=30)
@@ -100,14 +103,28 @@ def claim(release_id: int, run_id: int, attempt: int, *, now: datetime) -> Claim
     return Claim(release_id, run_id, attempt, Key(node, items), rows.decoded(work), now, known)
 
 
-def carry_out(release_id: int, run_id: int, attempt: int) -> None:
-    """Start an attempt and record the answer; then go on with what became ready, as long as answers come at once."""
+def carry_out_all(starts: Iterable[queue.Start]) -> None:
+    """Start attempts one after the other; one that fails badly is logged, and the tick sends it again."""
+    for start_of in starts:
+        try:
+            carry_out(*start_of, go_on=False)
+        except Exception:
+            log.exception(
+                "Attempt %s of release %s could not be started; it is tried again.", start_of[1:], start_of[0]
+            )
+
+
+def carry_out(release_id: int, run_id: int, attempt: int, *, go_on: bool = True) -> None:
+    """Start an attempt and record the answer; then go on with what became ready, as long as answers come at once.
+
+    Unless it may `go_on`, others are sent what has become ready.
+    """
     claimed = claim(release_id, run_id, attempt, now=timezone.now())
     while claimed is not None:
         if _is_handed_over(claimed):
             return
         outcome = start(claimed)
-        claimed = record(claimed, outcome, now=timezone.now(), take_next=outcome.is_over)
+        claimed = record(claimed, outcome, now=timezone.now(), take_next=go_on and outcome.is_over)
 
 
 def _is_handed_over(claimed: Claim) -> bool:

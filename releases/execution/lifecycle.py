@@ -15,13 +15,14 @@ from releases import states
 from releases.execution import rows
 from releases.execution.advance import advance, advance_all
 from releases.execution.locked import Locked, Run, lock_release
-from releases.execution.planting import plant_release
+from releases.execution.planting import plant_release, release_runs
+from releases.execution.snapshots import tree_of
 from releases.models import Release
 from releases.states import SETTLED
 from releases.tree import ROOT
 
 _STARTABLE = [str(state) for state in (states.ReleaseState.DRAFT, states.ReleaseState.SCHEDULED)]
-_BEGIN = """
+_BEGIN = f"""
     WITH old AS (SELECT id, state, btrim(name || ' ' || version) AS title FROM releases_release
                   WHERE id = %(release)s AND state = ANY(%(startable)s) AND started_at IS NULL FOR NO KEY UPDATE),
          new AS (UPDATE releases_release r
@@ -34,7 +35,7 @@ _BEGIN = """
                               before, after, reason, request_id)
     SELECT %(now)s, %(by)s, %(by_name)s, 'release.started', 'release', id, left(title, 500), id,
            jsonb_build_object('state', state), %(after)s, '', %(request)s FROM old
-    RETURNING id"""
+    RETURNING {rows.IS_FROZEN}, {rows.NEW_IDS}"""  # noqa: S608 - our own text alone
 
 
 def begin(release_id: int, *, actor: Actor, now: datetime, snapshot_id: int, columns: dict[str, Any]) -> None:
@@ -43,13 +44,19 @@ def begin(release_id: int, *, actor: Actor, now: datetime, snapshot_id: int, col
     `columns` are what was resolved for it (revision, inputs, sources, values, given_at_start). Raises Conflict if it
     has been started, cancelled or otherwise moved on meanwhile.
     """
+    tree = tree_of(snapshot_id)
+    phases, activities = map(len, release_runs(tree))
+    parameters = _begin_parameters(release_id, actor, now, snapshot_id, columns)
     with transaction.atomic(savepoint=False):
-        if not rows.fetch(_BEGIN, _begin_parameters(release_id, actor, now, snapshot_id, columns)):
+        begun = rows.fetch(_BEGIN, {**parameters, "phases": phases, "activities": activities})
+        if not begun:
             state = Release.objects.values_list("state", flat=True).get(pk=release_id)
             raise Conflict(f"The release is {state}; only a draft or scheduled one starts.", code="not_startable")
-        with lock_release(release_id, now=now, savepoint=False) as locked:
-            plant_release(locked)
-            advance(locked, [ROOT])
+        is_frozen, phase_ids, activity_ids = begun[0]
+        locked = Locked(release_id, "running", tree, now, None, is_frozen=is_frozen, empty=True)
+        plant_release(locked, phase_ids, activity_ids)
+        advance(locked, [ROOT])
+        locked.leave()
 
 
 def _begin_parameters(

@@ -8,7 +8,7 @@ pipeline) is kept until after the commit, and is never more than a hint.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property, partial
@@ -29,10 +29,9 @@ from releases.models import Attempt, Booking, Release
 from releases.states import RELEASE_SETTLED, SETTLED
 from releases.tree import ROOT, Key, Node, Tree
 
-_LOCK = """
-    SELECT state, snapshot_id, EXISTS (SELECT 1 FROM releases_freezewindow
-                                        WHERE starts_at <= %(now)s AND (ends_at IS NULL OR ends_at > %(now)s))
-      FROM releases_release WHERE id = %(release)s FOR NO KEY UPDATE"""
+_LOCK = f"""
+    SELECT state, snapshot_id, {rows.IS_FROZEN}
+      FROM releases_release WHERE id = %(release)s FOR NO KEY UPDATE"""  # noqa: S608 - our own text alone
 _TABLES = {"phase": "releases_phaserun", "activity": "releases_activityrun"}
 
 
@@ -59,11 +58,20 @@ class Run:
 class Locked:
     """The release `id`, locked in the current transaction. Make one with `lock_release`.
 
-    `is_frozen` is whether any freeze is open now; whether it concerns this release is asked only then.
+    `is_frozen` is whether any freeze is open now; whether it concerns this release is asked only then. One that is
+    `empty` has no runs yet.
     """
 
     def __init__(
-        self, release_id: int, state: str, tree: Tree, now: datetime, actor: Actor, *, is_frozen: bool = False
+        self,
+        release_id: int,
+        state: str,
+        tree: Tree,
+        now: datetime,
+        actor: Actor,
+        *,
+        is_frozen: bool = False,
+        empty: bool = False,
     ) -> None:
         self.id, self.state, self.tree, self.now, self.actor = release_id, state, tree, now, actor
         self.is_frozen = is_frozen
@@ -73,11 +81,12 @@ class Locked:
         self.changed_inputs: dict[Key, dict[str, Any]] = {}
         self._facts: dict[str, Any] | None = None
         self._changes: dict[str, dict[int, dict[str, Any]]] = {"phase": {}, "activity": {}}
+        self._made: dict[str, list[dict[str, Any]]] = {"phase": [], "activity": []}
         self._events: list[rows.EventRow] = []
         self._begun: list[Run] = []
         self._later: list[tuple[str, list[Any]]] = []
         self._held_before: dict[Key, Any] = {}
-        self._tallies: dict[Key, Tally] = {}
+        self._tallies: dict[Key, Tally] = {ROOT: Tally()} if empty else {}
         self._stored: dict[Key, str] = {}
         self._stale = False
 
@@ -100,7 +109,7 @@ class Locked:
         phases = [key for key in wanted if self.tree[key].is_phase]
         activities = [key for key in wanted if not self.tree[key].is_phase]
         counted = [key for key in tallies if key not in self._tallies]
-        if counted and self._stale:
+        if counted and (self._stale or any(self._made.values())):
             self.flush()
         loaded = rows.load(self.id, activities, phases, [key for key in counted if self.tree[key].is_phase])
         self._keep(loaded.runs)
@@ -143,9 +152,15 @@ class Locked:
         self._keep(found)
         return self.runs[Key(found[0].node, found[0].items)] if found else None
 
-    def know(self, made: Iterable[rows.RunRow]) -> None:
-        """Take note of runs whose rows have just been made."""
-        self._keep(made)
+    def make(self, *, phases: Sequence[dict[str, Any]], activities: Sequence[dict[str, Any]]) -> None:
+        """Make pending runs of these columns, which are written with whatever else changes of them."""
+        self._made["phase"] += phases
+        self._made["activity"] += activities
+        made = [Key(row["node"], row["items"]) for row in (*phases, *activities)]
+        self._keep(rows.new_run(row) for row in (*phases, *activities))
+        self._tallies.update((key, Tally()) for key in made if self.tree[key].is_container)
+        for container in filter(self._tallies.__contains__, map(self.tree.parent, made)):
+            self._tallies[container] = _shift(self._tallies[container], Tally(), Tally(unsettled=1))
 
     def known(self) -> dict[Key, Known]:
         """Return what the engine may know: every loaded run and the release itself as the root."""
@@ -289,28 +304,43 @@ class Locked:
     def write_before_reading(self, keys: Iterable[Key]) -> None:
         """Write what has changed if any of the runs that are to be read is among it."""
         runs = [self.runs[key] for key in keys if key in self.runs]
-        if any(run.id in self._changes[run.what] for run in runs):
+        made = {row["id"] for what in self._made.values() for row in what}
+        if any(run.id in self._changes[run.what] or run.id in made for run in runs):
             self.flush()
 
     def flush(self) -> None:
         """Write what has changed so far and its events, together."""
-        if not (self._events or self._later or any(self._changes.values())):
+        if not (self._events or self._later or any(self._changes.values()) or any(self._made.values())):
             return
         with rows.together():
             for what, changes in self._changes.items():
-                rows.update_runs(_TABLES[what], changes)
+                rows.insert_runs(_TABLES[what], self._made[what], changes)
+                made = {row["id"] for row in self._made[what]}
+                rows.update_runs(_TABLES[what], {pk: columns for pk, columns in changes.items() if pk not in made})
             for sql, parameters in self._later:
                 rows.execute(sql, parameters)
             rows.insert_attempts([run.id for run in self._begun], self.now)
             if self._events:
                 self._insert_events()
-        for changes in self._changes.values():
-            changes.clear()
+        for written in (*self._changes.values(), *self._made.values()):
+            written.clear()
         self._events.clear()
         self._begun.clear()
         self._later.clear()
         self._stored.clear()
         self._stale = False
+
+    def leave(self) -> None:
+        """Write the changes, and have done after the commit what must follow it."""
+        self.cancel_remote()
+        self.flush()
+        starts = [(self.id, run.id, run.attempt) for run in self.to_start if run.state == "queued"]
+        if starts:
+            transaction.on_commit(partial(queue.send_starts, starts))
+        if self.to_cancel:
+            transaction.on_commit(queue.send_tick)
+            transaction.on_commit(hints.follow)
+        hints.changed(self.id)
 
     def _insert_events(self) -> None:
         rows.insert_events(
@@ -354,12 +384,4 @@ def lock_release(release_id: int, *, now: datetime, actor: Actor = None, savepoi
             raise NotFound("There is no such release, or it has not started yet.")
         locked = Locked(release_id, found[0], tree_of(found[1]), now, actor, is_frozen=found[2])
         yield locked
-        locked.cancel_remote()
-        locked.flush()
-        starts = [(release_id, run.id, run.attempt) for run in locked.to_start if run.state == "queued"]
-        if starts:
-            transaction.on_commit(partial(queue.send_starts, starts))
-        if locked.to_cancel:
-            transaction.on_commit(queue.send_tick)
-            transaction.on_commit(hints.follow)
-        hints.changed(release_id)
+        locked.leave()

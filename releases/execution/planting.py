@@ -7,13 +7,18 @@ from typing import Any
 
 from releases.execution import rows
 from releases.execution.locked import Locked
-from releases.tree import ROOT, Key
+from releases.tree import ROOT, Key, Tree
 
 
-def plant_release(locked: Locked) -> None:
-    """Make the runs of every node that is not inside a `for_each`."""
-    tree = locked.tree
-    _plant(locked, [Key(node.ordinal) for node in tree.nodes if node.depth == 0 and node.ordinal != ROOT.node], {})
+def release_runs(tree: Tree) -> tuple[list[Key], list[Key]]:
+    """Return the phase runs and the activity runs of a release that starts: every node not inside a `for_each`."""
+    return _by_table(tree, [Key(node.ordinal) for node in tree.nodes if node.depth == 0 and node.ordinal != ROOT.node])
+
+
+def plant_release(locked: Locked, phase_ids: Sequence[int], activity_ids: Sequence[int]) -> None:
+    """Make the runs of a release that starts, with the given ids."""
+    phases, activities = release_runs(locked.tree)
+    _make(locked, phases, activities, dict(zip((*phases, *activities), (*phase_ids, *activity_ids), strict=True)), {})
 
 
 def plant_below(locked: Locked, key: Key) -> None:
@@ -41,32 +46,26 @@ def _plant(locked: Locked, keys: Sequence[Key], items: dict[Key, Any]) -> None:
     tree = locked.tree
     locked.load({parent for key in keys if (parent := tree.parent(key)) is not None} - set(keys))
     ids = {key: run.id for key, run in locked.runs.items()}
-    phases = [key for key in keys if tree[key].is_phase]
-    activities = [key for key in keys if not tree[key].is_phase]
+    phases, activities = _by_table(tree, keys)
     for made, new in zip((phases, activities), rows.new_ids(len(phases), len(activities)), strict=True):
         ids.update(zip(made, new, strict=True))
-    phase_rows = [_phase_run(locked, key, ids) for key in phases]
-    activity_rows = [_activity_run(locked, key, ids, items.get(key)) for key in activities]
-    with rows.together():
-        rows.insert_pending("releases_phaserun", phase_rows)
-        rows.insert_pending("releases_activityrun", activity_rows)
-    locked.know(
-        rows.RunRow(
-            row["id"],
-            row["node"],
-            row["items"],
-            "pending",
-            opened=False,
-            item_count=0,
-            attempt=0,
-            tries=0,
-            held=row["held_until"] is not None,
-        )
-        for row in (*phase_rows, *activity_rows)
+    _make(locked, phases, activities, ids, items)
+
+
+def _by_table(tree: Tree, keys: Sequence[Key]) -> tuple[list[Key], list[Key]]:
+    return [key for key in keys if tree[key].is_phase], [key for key in keys if not tree[key].is_phase]
+
+
+def _make(
+    locked: Locked, phases: Sequence[Key], activities: Sequence[Key], ids: Mapping[Key, int], items: Mapping[Key, Any]
+) -> None:
+    locked.make(
+        phases=[_phase_run(locked, key, ids) for key in phases],
+        activities=[_activity_run(locked, key, ids, items.get(key)) for key in activities],
     )
 
 
-def _phase_run(locked: Locked, key: Key, ids: dict[Key, int]) -> dict[str, Any]:
+def _phase_run(locked: Locked, key: Key, ids: Mapping[Key, int]) -> dict[str, Any]:
     parent = locked.tree.parent(key)
     return {
         **_run(locked, key, ids),
@@ -75,7 +74,7 @@ def _phase_run(locked: Locked, key: Key, ids: dict[Key, int]) -> dict[str, Any]:
     }
 
 
-def _activity_run(locked: Locked, key: Key, ids: dict[Key, int], item: Any) -> dict[str, Any]:
+def _activity_run(locked: Locked, key: Key, ids: Mapping[Key, int], item: Any) -> dict[str, Any]:
     node, parent, phase = locked.tree[key], locked.tree.parent(key), locked.tree.phase_of(key)
     assert parent is not None
     assert phase is not None
@@ -89,7 +88,7 @@ def _activity_run(locked: Locked, key: Key, ids: dict[Key, int], item: Any) -> d
     }
 
 
-def _run(locked: Locked, key: Key, ids: dict[Key, int]) -> dict[str, Any]:
+def _run(locked: Locked, key: Key, ids: Mapping[Key, int]) -> dict[str, Any]:
     """Return the columns that phase runs and activity runs share."""
     doc = locked.tree[key].doc
     return {

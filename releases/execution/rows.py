@@ -55,6 +55,16 @@ COLUMNS = {
     "finished_at": "timestamptz",
 }
 
+#: Whether any freeze is open at the moment `now`.
+IS_FROZEN = """EXISTS (SELECT 1 FROM releases_freezewindow
+                    WHERE starts_at <= %(now)s AND (ends_at IS NULL OR ends_at > %(now)s))"""
+#: Columns with ids for as many new phase runs and activity runs as `phases` and `activities` say.
+NEW_IDS = """
+    ARRAY(SELECT nextval(pg_get_serial_sequence('releases_phaserun', 'id'))
+            FROM generate_series(1, %(phases)s)),
+    ARRAY(SELECT nextval(pg_get_serial_sequence('releases_activityrun', 'id'))
+            FROM generate_series(1, %(activities)s))"""
+
 _ACTIVITY_TALLY = """count(*) FILTER (WHERE a.finished_at IS NULL),
            count(*) FILTER (WHERE a.state = 'failed' AND a.required),
            count(*) FILTER (WHERE a.state = 'aborted' OR a.partial OR (a.state = 'ignored' AND a.required)
@@ -184,6 +194,14 @@ def load_tally(kind: str, row_id: int) -> Tally:
     return Tally(*found[0])
 
 
+def new_run(made: Mapping[str, Any]) -> RunRow:
+    """Return a run that has just been made, by its columns."""
+    held = made["held_until"] is not None
+    return RunRow(
+        made["id"], made["node"], made["items"], "pending", opened=False, item_count=0, attempt=0, tries=0, held=held
+    )
+
+
 def update_runs(table: str, changes: Mapping[int, Mapping[str, Any]]) -> None:
     """Write changed columns of many rows, one statement for each set of columns that changed."""
     by_columns: dict[tuple[str, ...], list[int]] = {}
@@ -222,25 +240,37 @@ _PENDING = {
 
 def new_ids(phases: int, activities: int) -> tuple[list[int], list[int]]:
     """Return ids for as many new phase runs and activity runs, in one statement."""
-    found = fetch(
-        """SELECT true, nextval(pg_get_serial_sequence('releases_phaserun', 'id')) FROM generate_series(1, %s)
-            UNION ALL
-           SELECT false, nextval(pg_get_serial_sequence('releases_activityrun', 'id')) FROM generate_series(1, %s)""",
-        [phases, activities],
-    )
-    return [pk for is_phase, pk in found if is_phase], [pk for is_phase, pk in found if not is_phase]
+    phase_ids, activity_ids = fetch(f"SELECT {NEW_IDS}", {"phases": phases, "activities": activities})[0]
+    return phase_ids, activity_ids
 
 
-def insert_pending(table: str, made: Sequence[Mapping[str, Any]]) -> None:
-    """Insert pending runs in one statement; each names the same columns."""
-    if not made:
+def insert_runs(table: str, made: Sequence[Mapping[str, Any]], changes: Mapping[int, Mapping[str, Any]]) -> None:
+    """Insert runs with what has changed of each since it was made, one statement for each set of columns that changed.
+
+    What is made names the same columns in each; the others are a pending run's.
+    """
+    by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in made:
+        changed = changes.get(row["id"], {})
+        by_columns.setdefault(tuple(sorted(changed)), []).append({**row, **changed})
+    for rows in by_columns.values():
+        _insert(table, rows)
+
+
+def _insert(table: str, made: Sequence[Mapping[str, Any]]) -> None:
+    names = list(made[0])
+    fixed = {name: value for name, value in _PENDING[table].items() if name not in made[0]}
+    into = f"INSERT INTO {table} ({', '.join([*names, *fixed])}) SELECT"
+    if len(made) == 1:
+        values = [f"%s::{COLUMNS[name]}" for name in names]
+        execute(
+            f"{into} {', '.join([*values, *fixed.values()])}", [as_parameter(name, made[0][name]) for name in names]
+        )
         return
-    names, fixed = list(made[0]), _PENDING[table]
+    values = [f"v.{name}::{COLUMNS[name]}" for name in names]
     arrays = ", ".join(f"%s::{_in_array(name)}[]" for name in names)
-    values = ", ".join(f"v.{name}::{COLUMNS[name]}" for name in names)
     execute(
-        f"INSERT INTO {table} ({', '.join(names)}, {', '.join(fixed)}) "
-        f"SELECT {values}, {', '.join(fixed.values())} FROM unnest({arrays}) v({', '.join(names)})",
+        f"{into} {', '.join([*values, *fixed.values()])} FROM unnest({arrays}) v({', '.join(names)})",
         [[as_parameter(name, row[name]) for row in made] for name in names],
     )
 

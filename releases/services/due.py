@@ -16,8 +16,10 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
+from config import hints
 from config.errors import Conflict, InvalidInput
 from config.trail import record
+from releases import queue
 from releases.models import Release
 from releases.services import gates, planning
 from releases.services.gates import Stopped
@@ -34,11 +36,12 @@ LONGEST = timedelta(minutes=5)
 
 def begin_all(release_ids: Sequence[int], *, clock: Callable[[], datetime]) -> None:
     """Start scheduled releases one after the other; one that fails badly is logged and keeps no other from starting."""
-    for release in _due(release_ids, clock()):
-        try:
-            _begin(release, now=clock())
-        except Exception:
-            log.exception("Release %s could not be started; it is tried again.", release.pk)
+    with queue.gathering(), hints.gathering():
+        for release in _due(release_ids, clock()):
+            try:
+                _begin(release, now=clock())
+            except Exception:
+                log.exception("Release %s could not be started; it is tried again.", release.pk)
 
 
 def begin_due(release_id: int, *, now: datetime) -> bool:

@@ -9,15 +9,15 @@ from releases.execution import rows
 from releases.trees import STAMP, Stamp
 
 #: For the release `r`: is any freeze open, does a debt of its group (or, ad hoc, its process) stand, is any resource
-#: exclusive; then the stamp of the tree it would start with.
+#: exclusive, has it booked anything; then the stamp of the tree it would start with.
 _GLANCE = f"""
     SELECT r.state, r.started_at, r.edits,
-           EXISTS (SELECT 1 FROM releases_freezewindow
-                    WHERE starts_at <= %(now)s AND (ends_at IS NULL OR ends_at > %(now)s)),
+           {rows.IS_FROZEN},
            EXISTS (SELECT 1 FROM releases_breakglass b JOIN releases_release o ON o.id = b.release_id
                     WHERE b.signed_at IS NULL AND o.id <> r.id AND o.group_id IS NOT DISTINCT FROM r.group_id
                       AND (r.group_id IS NOT NULL OR o.process_id = r.process_id)),
            EXISTS (SELECT 1 FROM processes_resource WHERE exclusive),
+           EXISTS (SELECT 1 FROM releases_booking WHERE release_id = r.id),
            {STAMP}
       FROM releases_release r WHERE r.id = %(release)s"""  # noqa: S608 - our own text alone""
 _HOLD = _GLANCE + " FOR NO KEY UPDATE OF r"
@@ -33,6 +33,7 @@ class Glance(NamedTuple):
     is_frozen: bool
     owes: bool
     is_exclusive: bool
+    has_booked: bool
     revision: int | None
     newest_revision: int | None
     newest_activity: int

@@ -147,7 +147,8 @@ def begin_release(
         elif stops:
             raise gates.Stopped(mentions.masked(actor, stops))
         take_part(locked, expanded)
-        bookings.book_started(locked, whats, now=now)
+        if whats or seen.has_booked:
+            bookings.book_started(locked, whats, now=now)
         lifecycle.begin(
             locked.pk,
             actor=actor,

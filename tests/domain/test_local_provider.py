@@ -122,8 +122,7 @@ def test_an_output_line_that_is_too_long_is_not_taken_and_the_log_says_so(runner
 def test_looks_become_rarer_the_longer_it_runs(runner: LocalRunner, tmp_path: Path) -> None:
     wanted = order("sleep", "60")
     runner.start(wanted)
-    claim = local_spool.read(str(runner.spool / "7-1"), local_spool.CLAIM)
-    assert claim is not None
+    claim = until(lambda: local_spool.read(str(runner.spool / "7-1"), local_spool.CLAIM))
     found = []
     for seconds in (0.1, 8, 600):
         with time_machine.travel(claim["at"] + seconds, tick=False):
