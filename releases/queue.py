@@ -26,7 +26,7 @@ MOST_WAITING = 1000
 TOGETHER = 20
 
 #: How many attempts of different releases one message has a worker start.
-FEW = 5
+FEW = 10
 
 _gathered: ContextVar[list[Start] | None] = ContextVar("gathered", default=None)
 _PUBLISH = {"retry": False, "ignore_result": True}

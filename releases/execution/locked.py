@@ -7,7 +7,6 @@ pipeline) is kept until after the commit, and is never more than a hint.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -159,8 +158,9 @@ class Locked:
         made = [Key(row["node"], row["items"]) for row in (*phases, *activities)]
         self._keep(rows.new_run(row) for row in (*phases, *activities))
         self._tallies.update((key, Tally()) for key in made if self.tree[key].is_container)
-        for container in filter(self._tallies.__contains__, map(self.tree.parent, made)):
-            self._tallies[container] = _shift(self._tallies[container], Tally(), Tally(unsettled=1))
+        for container in map(self.tree.parent, made):
+            if container in self._tallies:
+                self._tallies[container] = _shift(self._tallies[container], Tally(), Tally(unsettled=1))
 
     def known(self) -> dict[Key, Known]:
         """Return what the engine may know: every loaded run and the release itself as the root."""
@@ -251,8 +251,8 @@ class Locked:
                 "phaserun" if run.node.is_phase else "activityrun",
                 run.id,
                 self.path(run.key),
-                None if before is None else json.dumps(before),
-                None if after is None else json.dumps(after),
+                before,
+                after,
                 reason,
             )
         )
@@ -322,8 +322,9 @@ class Locked:
             rows.insert_attempts([run.id for run in self._begun], self.now)
             if self._events:
                 self._insert_events()
-        for written in (*self._changes.values(), *self._made.values()):
-            written.clear()
+        for what in self._changes:
+            self._changes[what].clear()
+            self._made[what].clear()
         self._events.clear()
         self._begun.clear()
         self._later.clear()

@@ -295,8 +295,8 @@ class EventRow(NamedTuple):
     subject_type: str
     subject_id: int
     subject_name: str
-    before: str | None
-    after: str | None
+    before: Any
+    after: Any
     reason: str
 
 
@@ -304,14 +304,16 @@ def insert_events(
     events: Sequence[EventRow], *, at: datetime, actor_id: int | None, actor_name: str, release_id: int, request: str
 ) -> None:
     """Write events of one release in one statement, in their order."""
-    columns = list(zip(*events, strict=True))
+    told = json.dumps([event._asdict() for event in events])
     execute(
         """INSERT INTO config_event (at, actor_id, actor_name, release_id, request_id, verb, subject_type,
                                      subject_id, subject_name, before, after, reason)
-           SELECT %s, %s, %s, %s, %s, verb, type, id, left(name, 500), before::jsonb, after::jsonb, reason
-             FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
-                  WITH ORDINALITY AS e(verb, type, id, name, before, after, reason, nth) ORDER BY nth""",
-        [at, actor_id, actor_name, release_id, request, *(list(column) for column in columns)],
+           SELECT %s, %s, %s, %s, %s, verb, subject_type, subject_id, left(subject_name, 500), before, after, reason
+             FROM ROWS FROM (json_to_recordset(%s::json) AS (verb text, subject_type text, subject_id bigint,
+                             subject_name text, before jsonb, after jsonb, reason text))
+                  WITH ORDINALITY AS e(verb, subject_type, subject_id, subject_name, before, after, reason, nth)
+            ORDER BY nth""",
+        [at, actor_id, actor_name, release_id, request, told],
     )
 
 
