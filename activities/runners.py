@@ -31,6 +31,7 @@ BUILT_IN: Mapping[str, str] = {
     "http": "activities.providers.http.http_engine",
     "jenkins": "activities.providers.jenkins.jenkins_engine",
     "local": "activities.providers.local.local_runner",
+    "pilothouse": "activities.providers.pilothouse.pilothouse_engine",
 }
 """Provider name to the dotted path of what makes its runner when called without arguments."""
 PLUG_INS = "pilothouse.providers"

@@ -80,16 +80,26 @@ def gathering() -> Iterator[None]:
 
 async def heard_follow(wake: Callable[[], None]) -> None:
     """Call `wake` whenever `follow` was called anywhere, for ever; while Redis is away, nothing is heard."""
+    await _heard(follow_channel_of, lambda _: wake())
+
+
+async def heard_changed(tell: Callable[[set[int]], None]) -> None:
+    """Call `tell` with the ids of releases that have changed, for ever; while Redis is away, nothing is heard."""
+    await _heard(channel_of, lambda text: tell({int(word) for word in text.split() if word.isdecimal()}))
+
+
+async def _heard(channel: Callable[[redis.asyncio.ConnectionPool], str], tell: Callable[[str], None]) -> None:
     while True:
         client = redis.asyncio.Redis.from_url(
             address_of(settings.CELERY_BROKER_URL), socket_connect_timeout=PATIENCE, health_check_interval=PAUSE
         )
         try:
             async with client, client.pubsub() as heard:
-                await heard.subscribe(follow_channel_of(client.connection_pool))
+                await heard.subscribe(channel(client.connection_pool))
                 while True:
-                    if await heard.get_message(timeout=PAUSE) is not None:
-                        wake()
+                    if (message := await heard.get_message(timeout=PAUSE)) is not None:
+                        data = message.get("data")
+                        tell(data.decode(errors="replace") if isinstance(data, bytes) else "")
         except (redis.RedisError, OSError):
             await asyncio.sleep(PATIENCE)
 

@@ -80,6 +80,11 @@ _WAKE = """
        AND (reference = ANY(%(references)s) OR (activity_run_id, number) IN (
             SELECT * FROM unnest(%(runs)s::bigint[], %(numbers)s::int[])))
     RETURNING id"""
+_WAKE_WAITING = """
+    UPDATE releases_attempt t SET follow_at = %(now)s FROM activities_connection c
+     WHERE c.provider = 'pilothouse' AND NOT c.settings ? 'url' AND t.connection = c.slug AND t.follow_at > %(now)s
+       AND t.status = 'running' AND t.reference = ANY(%(releases)s)
+    RETURNING t.id"""
 _CANCEL_LATER = """
     UPDATE releases_attempt SET cancel_at = %(now)s, follow_at = %(now)s + make_interval(secs => %(seconds)s)
      WHERE id = %(attempt)s AND status = 'timed_out'"""
@@ -222,3 +227,8 @@ def wake(connection: str, names: Collection[str], *, now: datetime) -> int:
     if found:
         hints.follow()
     return len(found)
+
+
+def wake_waiting(releases: Collection[int], *, now: datetime) -> int:
+    """Have attempts looked at now that wait for one of these releases of this installation; return how many."""
+    return len(rows.fetch(_WAKE_WAITING, {"releases": [str(one) for one in releases], "now": now}))

@@ -6,7 +6,8 @@
    to a single call after failures.
 3. A look at what goes on is noted in a batch, without a release's lock; an end and new text of a log go through
    `attempts.record`.
-4. A hint through Redis starts a pass at once; without one there is a pass every second.
+4. A hint through Redis starts a pass at once; without one there is a pass every second. Hints of releases that have
+   changed bring the looks of whatever waits for them forward.
 
 Killed anywhere, the leases of what was taken run out and another pass asks again: by reference, or by key.
 """
@@ -53,6 +54,8 @@ LEASE, WITHIN = 75.0, 45.0
 """Seconds for which an attempt is taken, and that one call about it may take."""
 LATE_EVERY = timedelta(seconds=5)
 """How often what has passed its timeout is searched for at engines that are left alone."""
+WAITING_EVERY = 0.25
+"""Seconds between two searches for what waits for releases that have changed."""
 THREADS, EACH = 6, 3
 """Threads that speak with the database, and how many of them may record for one connection at once."""
 STOP_WITHIN = 10.0
@@ -68,13 +71,19 @@ class Follower:
         self._calls: set[asyncio.Task[None]] = set()
         self._late_at = timezone.now()
         self._looked: list[Look] = []
+        self._changed: set[int] = set()
         self._wake, self._stopping = asyncio.Event(), asyncio.Event()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="follow")
 
     async def run(self) -> None:
         """Follows until it is asked to stop, then lets go of what it has taken."""
-        listening = asyncio.create_task(hints.heard_follow(self._wake.set))
-        flushing = asyncio.create_task(self._flush_often())
+        beside = (
+            hints.heard_follow(self._wake.set),
+            hints.heard_changed(self._changed.update),
+            self._flush_often(),
+            self._wake_waiting_often(),
+        )
+        helpers = [asyncio.create_task(one) for one in beside]
         try:
             while not self._stopping.is_set():
                 self._wake.clear()
@@ -84,7 +93,7 @@ class Follower:
                     async with asyncio.timeout(wait):
                         await self._wake.wait()
         finally:
-            for helper in (listening, flushing):
+            for helper in helpers:
                 helper.cancel()
             await self._end()
 
@@ -239,6 +248,17 @@ class Follower:
                 await self._ask_database(following.note, looked, now=timezone.now())
             except Error as error:
                 log.warning("The next looks could not be written; their leases run out: %s", error)
+
+    async def _wake_waiting_often(self) -> None:
+        while True:
+            await asyncio.sleep(WAITING_EVERY)
+            changed, waking = frozenset(self._changed), functools.partial(following.wake_waiting, now=timezone.now())
+            self._changed.clear()
+            try:
+                if changed and await self._ask_database(waking, changed):
+                    self._wake.set()
+            except Error as error:
+                log.warning("What waits for releases could not be woken; it is looked at soon: %s", error)
 
     async def _close_idle(self) -> None:
         idle = [slug for slug, line in self._lines.items() if not line.busy and line.idles_for > IDLE]

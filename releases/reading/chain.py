@@ -157,7 +157,9 @@ class Chain:
 
     def _running(self, row: Row, depth: int) -> list[Link]:
         if not self.situation.node(row).is_container:
-            return [self._link("running", "It is running.", row, since=row.started_at)]
+            said = self.situation.told.get(row.id, "")
+            words = f"It is running. {_short(said)}" if said else "It is running."
+            return [self._link("running", words, row, since=row.started_at)]
         return self._some(self.situation.first_in(row), lambda child: self._why(child, depth))
 
     def _on_hold(self, row: Row) -> list[Link]:

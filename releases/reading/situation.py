@@ -48,7 +48,8 @@ class Row:
 class Situation:
     """A release under way at a moment: its tree, its runs, and what waiting activities ask, by the run's id.
 
-    `untils` is when a wait ends, `retries` when an activity that failed is tried again.
+    `untils` is when a wait ends, `retries` when an activity that failed is tried again, `told` what engines say about
+    what runs there.
     """
 
     release: Release
@@ -60,6 +61,7 @@ class Situation:
     people: People = field(default_factory=People)
     untils: Mapping[int, datetime] = field(default_factory=dict)
     retries: Mapping[int, datetime] = field(default_factory=dict)
+    told: Mapping[int, str] = field(default_factory=dict)
     _needs: dict[Key, list[Row]] = field(default_factory=dict)
     _first: dict[Key, list[Row]] = field(default_factory=dict)
 
@@ -139,7 +141,9 @@ def situation_of(release: Release, *, now: datetime) -> Situation:
     asked, people = asked_of(release, tree, manual, ids)
     untils = {run.pk: datetime.fromisoformat(run.work["until"]) for run in waiting if run.kind == "wait"}
     picture = engine.Picture(tree, known, {})
-    return Situation(release, now, tree, by_key, picture, asked, people, untils, _retries(release, tree, by_key))
+    running = Attempt.objects.filter(activity_run__release=release, activity_run__state="running", status="running")
+    told = dict(running.exclude(error="").order_by().values_list("activity_run", "error"))
+    return Situation(release, now, tree, by_key, picture, asked, people, untils, _retries(release, tree, by_key), told)
 
 
 def _row(columns: tuple[Any, ...], **more: Any) -> Row:

@@ -1,0 +1,111 @@
+"""A release that waits for another of this installation, followed for real."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from activities.models import Connection, Secret
+from activities.runners import Outcome
+from activities.secrets import set_secret
+from config.tokens import create_token
+from releases.execution import lifecycle
+from releases.models import Attempt, Release
+from releases.reading import run_blocked
+from tests.builders import run_of, start, work
+from tests.fakes import ScriptedRunner
+from tests.following import following, until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CART = """
+id: cart
+phases:
+  - id: build
+    activities:
+      - {id: compile, automated: {connection: scripted, pipeline: compile}, outputs: {image: {type: string}}}
+"""
+SHOP = """
+id: shop
+phases:
+  - id: ship
+    activities:
+      - id: cart
+        automated: {connection: here, pipeline: await, parameters: {release: "%s", phase: build, activity: compile}}
+        outputs: {version: {type: string}, state: {type: string}, outputs: {type: object}}
+"""
+
+
+@pytest.fixture
+def here(manager: User) -> Connection:
+    _, key = create_token(manager, name="waits", scopes=["read"], now=timezone.now())
+    set_secret(None, "waits", key)
+    secret = Secret.objects.get(name="waits")
+    return Connection.objects.create(slug="here", name="Here", provider="pilothouse", secret=secret)
+
+
+def begin(text: str) -> Release:
+    release = start(text, now=timezone.now())
+    work(release)
+    return release
+
+
+def waiter_of(cart: Release) -> Release:
+    shop = begin(SHOP % cart.pk)
+    until(lambda: Attempt.objects.get(activity_run__release=shop).error)
+    return shop
+
+
+def state_of(release: Release) -> str:
+    return run_of(release, "ship/cart").state
+
+
+def test_it_goes_on_at_once_when_the_other_one_has_got_there(here: Connection, engine: ScriptedRunner) -> None:
+    engine.script["compile"] = [Outcome("succeeded", outputs={"image": "cart:1"})]
+    cart = start(CART, now=timezone.now())
+    with following():
+        shop = waiter_of(cart)
+        assert state_of(shop) == "running"
+        why = run_blocked(run_of(shop, "ship/cart"), now=timezone.now()).links[0].words
+        assert why.startswith("It is running. Waits for build/compile in Release 1.2.3, which is queued")
+        far = timezone.now() + timedelta(hours=1)
+        time.sleep(0.5)
+        Attempt.objects.filter(activity_run__release=shop).update(follow_at=far)
+        work(cart)
+        until(lambda: state_of(shop) == "succeeded", patience=5)
+    outputs = run_of(shop, "ship/cart").outputs
+    assert outputs == {"version": "1.2.3", "state": "succeeded", "outputs": {"image": "cart:1"}}
+
+
+def test_it_fails_early_when_the_other_one_has_ended_otherwise(here: Connection, engine: ScriptedRunner) -> None:
+    cart = start(CART, now=timezone.now())
+    with following():
+        shop = waiter_of(cart)
+        lifecycle.abort(cart.pk, actor=None, now=timezone.now(), reason="Not today")
+        until(lambda: state_of(shop) == "on_hold", patience=5)
+    assert "build/compile in Release 1.2.3 is aborted" in run_of(shop, "ship/cart").error
+
+
+def test_a_token_whose_owner_sees_it_no_more_ends_it(here: Connection, engine: ScriptedRunner, manager: User) -> None:
+    cart = start(CART, now=timezone.now())
+    with following():
+        shop = waiter_of(cart)
+        manager.user_permissions.clear()
+        manager.groups.clear()
+        Attempt.objects.filter(activity_run__release=shop).update(follow_at=timezone.now())
+        until(lambda: state_of(shop) == "on_hold", patience=10)
+    assert "404" in run_of(shop, "ship/cart").error
+
+
+def test_whoever_waits_can_be_stopped(here: Connection, engine: ScriptedRunner) -> None:
+    cart = start(CART, now=timezone.now())
+    with following():
+        shop = waiter_of(cart)
+        lifecycle.abort(shop.pk, actor=None, now=timezone.now(), reason="Not today")
+        until(lambda: Attempt.objects.get(activity_run__release=shop).status == "cancelled")
+    cart.refresh_from_db()
+    assert cart.state == "running"
