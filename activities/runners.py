@@ -30,6 +30,7 @@ BUILT_IN: Mapping[str, str] = {
     "harness": "activities.providers.harness.harness_engine",
     "http": "activities.providers.http.http_engine",
     "jenkins": "activities.providers.jenkins.jenkins_engine",
+    "jira": "activities.providers.jira.jira_engine",
     "local": "activities.providers.local.local_runner",
     "pilothouse": "activities.providers.pilothouse.pilothouse_engine",
 }

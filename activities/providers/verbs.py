@@ -99,12 +99,17 @@ def names_in(text: str) -> list[str]:
     return [str(name).strip() for name in names if str(name).strip()]
 
 
-def mapping_in(values: Mapping[str, str], name: str) -> dict[str, Any]:
-    """Returns the JSON mapping that a value holds, an empty one for none. Raises RunnerRefused for anything else."""
-    found = json_in(values[name]) if values[name] else {}
-    if not isinstance(found, dict):
-        raise RunnerRefused(f'{name}: Is not a JSON mapping. Write it like {{"priority": "2"}}.', code="parameters")
-    return found
+def mapping_in(text: str) -> dict[str, Any] | None:
+    """Returns the JSON mapping that a text holds, an empty one for no text, None for anything else."""
+    found = json_in(text) if text.strip() else {}
+    return found if isinstance(found, dict) else None
+
+
+def mapping_faults(values: Mapping[str, str], name: str) -> list[Fault]:
+    """Returns a fault unless a value is empty or a JSON mapping."""
+    if mapping_in(values.get(name, "")) is not None:
+        return []
+    return [Fault(name, "Is not a JSON mapping.", 'Write it like {"priority": "2"}.')]
 
 
 def json_in(text: str) -> Any:

@@ -26,7 +26,7 @@ MOST_READ = 64 * 1024 * 1024
 _STEP = 64 * 1024
 _AGAIN = {408, 425, 429}
 _DENIED = {401, 403, 407}
-_WORDS = ("message", "error_description", "error", "errors", "detail", "title", "reason", "messages")
+_WORDS = ("message", "error_description", "error", "errors", "detail", "title", "reason", "messages", "errorMessages")
 _LONGEST = 300
 
 
