@@ -33,6 +33,7 @@ BUILT_IN: Mapping[str, str] = {
     "jira": "activities.providers.jira.jira_engine",
     "local": "activities.providers.local.local_runner",
     "pilothouse": "activities.providers.pilothouse.pilothouse_engine",
+    "servicenow": "activities.providers.servicenow.servicenow_engine",
 }
 """Provider name to the dotted path of what makes its runner when called without arguments."""
 PLUG_INS = "pilothouse.providers"

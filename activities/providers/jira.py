@@ -190,7 +190,8 @@ async def _open(order: Order, values: Mapping[str, str], jira: Jira) -> Outcome:
             return Outcome("running", found, jira.link(found), look_in=SOON)
         if order.started_at is not None and datetime.now(UTC) < order.started_at + SETTLES:
             return Outcome("running", error="Searches for the issue before it is opened again.", look_in=10)
-    labels = more.get("labels") if isinstance(more.get("labels"), list) else []
+    given = more.get("labels")
+    labels = given if isinstance(given, list) else []
     fields = {"description": values["description"], **more} if values["description"] else more
     body = {**fields, "project": {"key": values["project"]}, "issuetype": {"name": values["type"]}}
     body |= {"summary": values["summary"], "labels": [*labels, label]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -36,8 +37,7 @@ async def look_up(path: str, token: str, params: Mapping[str, Any] | None = None
 def _look_up(path: str, token: str, params: Mapping[str, Any]) -> Answer:
     request = _Inside()
     request.method, request.path, request.path_info = "GET", API + path, API + path
-    request.GET = QueryDict(mutable=True)
-    request.GET.update({name: str(value) for name, value in params.items()})
+    request.GET = QueryDict(urlencode(params))
     request.META |= {"HTTP_AUTHORIZATION": f"Bearer {token}", "REQUEST_METHOD": "GET", "QUERY_STRING": ""}
     url = f"{settings.PILOTHOUSE_URL}{request.path}"
     try:

@@ -252,10 +252,10 @@ class Follower:
     async def _wake_waiting_often(self) -> None:
         while True:
             await asyncio.sleep(WAITING_EVERY)
-            changed, waking = frozenset(self._changed), functools.partial(following.wake_waiting, now=timezone.now())
+            changed = frozenset(self._changed)
             self._changed.clear()
             try:
-                if changed and await self._ask_database(waking, changed):
+                if changed and await self._ask_database(following.wake_waiting, changed, now=timezone.now()):
                     self._wake.set()
             except Error as error:
                 log.warning("What waits for releases could not be woken; it is looked at soon: %s", error)
