@@ -1,6 +1,7 @@
 """What pages and the API show of a release in motion. Who may look is decided before (`policy.visible_releases`)."""
 
 from releases.reading.activity import ActivityDetail, activity_detail
+from releases.reading.awaited import awaited_by
 from releases.reading.before_start import BeforeStart, Standing, before_start, standings_for, standings_of_many
 from releases.reading.blocked import Blocked, ReleaseBlocked, release_blocked, run_blocked
 from releases.reading.dates import NextDate, NextDates, dates_of, next_dates
@@ -40,6 +41,7 @@ __all__ = [
     "Timeline",
     "Value",
     "activity_detail",
+    "awaited_by",
     "before_start",
     "dates_of",
     "involved_in",

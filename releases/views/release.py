@@ -62,6 +62,7 @@ def board_of(request: HttpRequest, release: Release, **more: Any) -> dict[str, A
         "graph": reading.release_graph(phases, critical) if release.snapshot_id else reading.planned_graph(release),
         "waiting": waiting,
         "waits": {entry.run.pk for entry in waiting},
+        "awaited_by": [] if release.finished_at else reading.awaited_by(request.user, release),
         "before": None if release.snapshot_id else reading.before_start(request.user, release, now=timezone.now()),
         "may_restart": "abort" in head["may"],
         "here": reverse("releases:show", args=[release.pk]),

@@ -15,7 +15,7 @@ from activities.secrets import set_secret
 from config.tokens import create_token
 from releases.execution import lifecycle
 from releases.models import Attempt, Release
-from releases.reading import run_blocked
+from releases.reading import awaited_by, run_blocked
 from tests.builders import run_of, start, work
 from tests.fakes import ScriptedRunner
 from tests.following import following, until
@@ -110,3 +110,35 @@ def test_whoever_waits_can_be_stopped(here: Connection, engine: ScriptedRunner) 
         until(lambda: Attempt.objects.get(activity_run__release=shop).status == "cancelled")
     cart.refresh_from_db()
     assert cart.state == "running"
+
+
+def test_whoever_waits_for_a_release_is_named_to_those_who_may_see_both(
+    here: Connection, engine: ScriptedRunner, manager: User, stranger: User
+) -> None:
+    cart = start(CART, now=timezone.now())
+    with following():
+        shop = waiter_of(cart)
+        (waiter,) = awaited_by(manager, cart)
+        assert (waiter.name, waiter.release) == ("cart", shop)
+        assert awaited_by(stranger, cart) == []
+        work(cart)
+        until(lambda: state_of(shop) == "succeeded")
+    assert awaited_by(manager, cart) == []
+
+
+def test_two_that_wait_for_each_other_are_seen_from_both_sides(
+    here: Connection, engine: ScriptedRunner, manager: User
+) -> None:
+    first, second = (start(SHOP % 1, now=timezone.now()) for _ in range(2))
+    for one, other in ((first, second), (second, first)):
+        run = run_of(one, "ship/cart")
+        given = {**run.work["parameters"], "release": str(other.pk), "phase": "ship", "activity": "cart"}
+        run.work = {**run.work, "parameters": given}
+        run.save(update_fields=["work"])
+        work(one)
+    with following():
+        until(lambda: not Attempt.objects.filter(error="").exists())
+        for one, other in ((first, second), (second, first)):
+            assert [waiter.release for waiter in awaited_by(manager, one)] == [other]
+            words = run_blocked(run_of(one, "ship/cart"), now=timezone.now()).links[0].words
+            assert "Waits for ship/cart in Release 1.2.3" in words

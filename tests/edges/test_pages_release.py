@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from activities.models import Connection
 from activities.runners import Outcome
 from config.models import Event
 from releases.models import Release
@@ -165,3 +166,18 @@ def test_a_draft_says_what_to_do_next(release: Release, manager: User) -> None:
     assert "Scheduled" in reader.send(page_of(draft, "do/schedule/"))
     assert "Cancelled: not now" in reader.send(page_of(draft, "do/cancel/"), reason="not now")
     planning.schedule_release(manager, draft, now=timezone.now())
+
+
+def test_the_page_names_whoever_waits_for_the_release(release: Release, manager: User, owner: User) -> None:
+    assert "Waited for by" not in Reader(manager).open(page_of(release))
+    other = start(release.process, manager)
+    now = timezone.now()
+    Connection.objects.create(slug="here", name="Here", provider="pilothouse")
+    elsewhere = {"url": "https://pilothouse.example"}
+    Connection.objects.create(slug="there", name="There", provider="pilothouse", settings=elsewhere)
+    for number, slug in ((2, "here"), (3, "there")):
+        values = {"reference": str(release.pk), "connection": slug, "follow_at": now, "started_at": now}
+        run_of(other, "prepare/check").attempts.create(number=number, **values)
+    page = Reader(manager).open(page_of(release))
+    assert page.count("Waited for by") == 1
+    assert page.count(f"{run_of(other, 'prepare/check').name} in ") == 1

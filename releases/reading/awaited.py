@@ -1,0 +1,25 @@
+"""Who waits for a release of this installation: the other side of what a waiting activity says."""
+
+from __future__ import annotations
+
+from activities.models import Connection
+from config.trail import Actor
+from releases import policy
+from releases.models import ActivityRun, Attempt, Release
+
+#: So many are named.
+MOST = 8
+
+
+def awaited_by(actor: Actor, release: Release) -> list[ActivityRun]:
+    """Return activities that wait for a release or a part of it, as far as `actor` may see theirs. One query."""
+    here = Connection.objects.filter(provider="pilothouse").exclude(settings__has_key="url")
+    waiting = Attempt.objects.filter(
+        connection__in=here.values("slug"),
+        follow_at__isnull=False,
+        reference=str(release.pk),
+        status="running",
+        activity_run__release__in=policy.visible_releases(actor).order_by(),
+    )
+    found = ActivityRun.objects.filter(pk__in=waiting.values("activity_run")).select_related("release")
+    return list(found.only("name", "release__name", "release__version").order_by("pk")[:MOST])
