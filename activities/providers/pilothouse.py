@@ -1,15 +1,16 @@
-"""The provider `pilothouse`: waits for a release, a phase or an activity, here or in another installation.
+"""The provider `pilothouse`: waits for a release, a phase or an activity, here or in another installation; starts one.
 
 The secret is a token of the API, and only what its owner may see can be awaited: without `url` this installation's own
 views are asked, in this process, so the permissions are the same. Which release is meant is settled once, by its id or
-by its group and version (or `which`); until there is one, that is what is waited for.
+by its group and version (or `which`); until there is one, that is what is waited for. A start carries the attempt's key
+as the API's Idempotency-Key.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,7 +24,7 @@ from activities.runners import Order, Outcome, Status
 from activities.web import here
 from activities.web.answers import Answer
 from activities.web.client import Web
-from config.errors import Fault, RunnerRefused
+from config.errors import Fault, RunnerRefused, RunnerUnavailable
 
 GOOD = ("succeeded", "partially_succeeded", "ignored", "skipped")
 """The states that may be waited for."""
@@ -48,7 +49,19 @@ AWAIT = Verb(
         Parameter("states", description=f"What is good enough, of {', '.join(GOOD)}", default="succeeded"),
     ),
 )
-VERBS = (AWAIT,)
+START = Verb(
+    "start",
+    "Start a release",
+    "Creates a release of a group or a process, and starts it, once",
+    (
+        Parameter("group", description="The id of the release group, or instead"),
+        Parameter("process", description="The id of the process"),
+        Parameter("name", description="What the release is called", is_required=True),
+        Parameter("version", description="Its version"),
+        Parameter("given", "text", 'Values as JSON, such as {"inputs": {"dry": true}}'),
+    ),
+)
+VERBS = (AWAIT, START)
 
 
 class PilothouseEngine:
@@ -59,7 +72,9 @@ class PilothouseEngine:
     work = verbs.work_with(VERBS)
 
     async def start(self, order: Order, web: Web) -> Outcome:
-        """Settles which release is meant; nothing is changed anywhere."""
+        """Settles which release is meant, or starts one."""
+        if order.spec["pipeline"] == START.id:
+            return await _start(order, Place(order.connection, order.secret, web))
         wanted, place = Wanted.of(order), Place(order.connection, order.secret, web)
         release = await _find(place, wanted, order.started_at or datetime.now(UTC))
         if release is None:
@@ -81,7 +96,7 @@ class PilothouseEngine:
         return Outcome(status, reference, link, await _outputs(place, wanted, release, part, link))
 
     async def cancel(self, order: Order, reference: str, web: Web) -> None:
-        """Does nothing: who waits leaves no trace."""
+        """Does nothing: who waits leaves no trace, and a release that was started is its owners' to stop."""
 
     async def check(self, connection: Connected, web: Web) -> str:
         """Asks whose token it is."""
@@ -109,12 +124,27 @@ class Place:
 
     async def ask(self, path: str, params: Mapping[str, str | int] | None = None) -> Answer:
         """Asks the API for something. Raises RunnerError as any call does."""
+        return await self._send("GET", path, params=params)
+
+    async def do(self, path: str, sent: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """Has the API do something once, and returns its answer. Raises RunnerError as any call does.
+
+        RunnerUnavailable also while the same request, which was given up here, is still being answered there.
+        """
+        answer = await self._send("POST", path, key, json=sent, accept=(409,))
+        if answer.status == 409 and answer.mapping().get("code") == "in_progress":
+            raise RunnerUnavailable("The same request is still being answered.")
+        if answer.status == 409:
+            raise self._web.error("POST", answer)
+        return answer.mapping()
+
+    async def _send(self, method: str, path: str, key: str = "", accept: Collection[int] = (), **sent: Any) -> Answer:
         if self._base:
-            headers = {"authorization": f"Bearer {self._token}"}
-            return await self._web.ask("GET", f"{self._base}{here.API}{path}", params=params, headers=headers)
-        answer = await here.look_up(path, self._token, params)
-        if answer.status >= 400:
-            raise self._web.error("GET", answer)
+            headers = {"authorization": f"Bearer {self._token}", **({"idempotency-key": key} if key else {})}
+            return await self._web.ask(method, f"{self._base}{here.API}{path}", headers=headers, accept=accept, **sent)
+        answer = await here.ask(method, path, self._token, key=key, **sent)
+        if answer.status >= 400 and answer.status not in accept:
+            raise self._web.error(method, answer)
         return answer
 
     def link(self, release: str, activity: Mapping[str, Any] | None) -> str:
@@ -139,7 +169,8 @@ class Wanted:
         """Reads an order. Raises RunnerRefused with all faults."""
         given = {name: value.strip() for name, value in order.parameters.items()}
         states = tuple(verbs.names_in(given.get("states", ""))) or ("succeeded",)
-        values = verbs.values_of(verbs.verb_of(VERBS, order.spec["pipeline"]), order, list(_faults(given, states)))
+        verbs.verb_of(VERBS, order.spec["pipeline"])
+        values = verbs.values_of(AWAIT, order, list(_faults(given, states)))
         phase, activity = (values[name].strip("/").replace(".", "/") for name in ("phase", "activity"))
         path = f"{phase}/{activity}" if phase and activity and "/" not in activity else activity or phase
         return cls(values["release"], values["group"], values["version"], values["which"], path, states)
@@ -173,6 +204,22 @@ def _faults(given: Mapping[str, str], states: Sequence[str]) -> Iterator[Fault]:
         yield Fault("phase", "Is missing.", "An activity is named with its phase, or like deploy/cart.")
     if unknown := [state for state in states if state not in GOOD]:
         yield Fault("states", f"{', '.join(unknown)} cannot be waited for.", f"Use {', '.join(GOOD)}.")
+
+
+async def _start(order: Order, place: Place) -> Outcome:
+    """Create and start a release, each once for the key."""
+    given, faults = order.parameters, verbs.mapping_faults(order.parameters, "given")
+    if bool(given.get("group", "").strip()) == bool(given.get("process", "").strip()):
+        faults.append(Fault("group", "Either this or a process must be given.", "The other one stays empty."))
+    values = verbs.values_of(START, order, faults)
+    plan: dict[str, Any] = {name: values[name] for name in ("group", "process", "name", "version") if values[name]}
+    if values["given"]:
+        plan["given"] = verbs.mapping_in(values["given"])
+    made = await place.do("releases/", plan, f"{order.key}-create")
+    begun = await place.do(f"releases/{made['id']}/start/", {}, f"{order.key}-start")
+    link = place.link(str(made["id"]), None)
+    told = {"release": str(made["id"]), "version": str(begun["version"]), "state": str(begun["state"]), "link": link}
+    return Outcome("succeeded", str(made["id"]), link, told)
 
 
 async def _find(place: Place, wanted: Wanted, since: datetime) -> int | str | None:

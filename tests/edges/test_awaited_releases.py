@@ -20,6 +20,7 @@ from config.tokens import create_token
 from releases.models import Release, ReleaseGroup
 from tests.asking import Asking
 from tests.builders import run_of, start, work
+from tests.edges.pages import publish
 from tests.fakes import ScriptedRunner
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,9 +43,9 @@ phases:
 class Waiting:
     """Somebody who waits, by a token of theirs, here or there."""
 
-    def __init__(self, settings: dict[str, str], user: User) -> None:
+    def __init__(self, settings: dict[str, str], user: User, scope: str = "read") -> None:
         self.settings = settings
-        _, self.key = create_token(user, name="waits", scopes=["read"], now=timezone.now())
+        _, self.key = create_token(user, name="waits", scopes=[scope], now=timezone.now())
         self.asking = Asking(ENGINE, self.key)
 
     def order(self, **parameters: str) -> Order:
@@ -220,6 +221,66 @@ def test_a_connection_is_tested_and_its_verb_picked(waiting: Waiting) -> None:
     connection = Connected("ph", waiting.settings, waiting.key)
     ask = waiting.asking.ask
     assert ask(lambda web: ENGINE.check(connection, web)).endswith("installation knows us as manager.")
-    assert [one.id for one in ask(lambda web: ENGINE.pipelines(connection, web, "wait"))] == ["await"]
+    assert [one.id for one in ask(lambda web: ENGINE.pipelines(connection, web, ""))] == ["await", "start"]
     names = [one.name for one in ask(lambda web: ENGINE.parameters(connection, web, "await"))]
     assert names == ["release", "group", "version", "which", "phase", "activity", "states"]
+
+
+SMALL = """
+kind: Process
+id: small
+name: Small
+inputs: {size: {type: integer, required: true}}
+phases:
+  - id: plan
+    name: Plan
+    owners: [group:qa]
+    activities: [{id: accept, manual: {tasks: [{id: read, name: Read, groups: [qa]}]}}]
+"""
+PLAN = {"process": "small", "name": "From elsewhere", "version": "3.0", "given": '{"inputs": {"size": 3}}'}
+
+
+@pytest.fixture
+def starting(place: dict[str, str], manager: User, owner: User) -> Waiting:
+    publish(SMALL)
+    return Waiting(place, manager, "write")
+
+
+def begun(waiting: Waiting, **parameters: str) -> Outcome:
+    return waiting.asking.start(replace(waiting.order(**parameters), spec={"pipeline": "start"}))
+
+
+def test_a_release_is_started_once_however_often_it_is_asked(starting: Waiting) -> None:
+    first, again = begun(starting, **PLAN), begun(starting, **PLAN)
+    (release,) = Release.objects.all()
+    assert (release.state, release.version, release.started_by_name) == ("running", "3.0", "manager")
+    assert first.outputs == again.outputs
+    assert (first.status, first.outputs["release"], first.outputs["state"]) == ("succeeded", str(release.pk), "running")
+    assert first.link.endswith(f"/releases/{release.pk}/")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({**PLAN, "group": "x"}, "group: Either this or a process"),
+        ({**PLAN, "name": "", "given": "3"}, "name: Is missing.*given: Is not a JSON mapping"),
+        ({**PLAN, "process": "absent"}, "400"),
+        ({**PLAN, "given": ""}, "400|409"),
+    ],
+)
+def test_a_release_that_cannot_be_started_is_refused(starting: Waiting, given: dict[str, str], words: str) -> None:
+    with pytest.raises(RunnerRefused) as caught:
+        begun(starting, **given)
+    for word in words.split(".*"):
+        assert any(one in str(caught.value) for one in word.split("|"))
+    assert not Release.objects.exclude(state="draft").exists()
+
+
+def test_a_token_that_may_only_read_or_a_stranger_s_starts_nothing(
+    place: dict[str, str], starting: Waiting, manager: User, stranger: User
+) -> None:
+    with pytest.raises(RunnerRefused, match="403"):
+        begun(Waiting(place, manager, "read"), **PLAN)
+    with pytest.raises(RunnerRefused, match="40"):
+        begun(Waiting(place, stranger, "write"), **PLAN)
+    assert not Release.objects.exists()
