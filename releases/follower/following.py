@@ -255,7 +255,8 @@ class Follower:
             changed = frozenset(self._changed)
             self._changed.clear()
             try:
-                if changed and await self._ask_database(following.wake_waiting, changed, now=timezone.now()):
+                woken = await self._ask_database(following.wake_waiting, changed, now=timezone.now()) if changed else 0
+                if woken:
                     self._wake.set()
             except Error as error:
                 log.warning("What waits for releases could not be woken; it is looked at soon: %s", error)
