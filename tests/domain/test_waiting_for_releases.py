@@ -115,11 +115,12 @@ def test_whoever_waits_can_be_stopped(here: Connection, engine: ScriptedRunner) 
 def test_whoever_waits_for_a_release_is_named_to_those_who_may_see_both(
     here: Connection, engine: ScriptedRunner, manager: User, stranger: User
 ) -> None:
+    engine.script["compile"] = [Outcome("succeeded", outputs={"image": "cart:1"})]
     cart = start(CART, now=timezone.now())
     with following():
         shop = waiter_of(cart)
         (waiter,) = awaited_by(manager, cart)
-        assert (waiter.name, waiter.release) == ("cart", shop)
+        assert (waiter.name, waiter.release) == ("Cart", shop)
         assert awaited_by(stranger, cart) == []
         work(cart)
         until(lambda: state_of(shop) == "succeeded")
