@@ -12,10 +12,10 @@ from django.views.decorators.http import require_safe
 
 from calendar_app.movable import MOVABLE
 from calendar_app.periods import EARLIEST, LATEST
+from config import durations
 from config.errors import Fault, InvalidInput
 from config.pages import page, person, whole
 from config.permissions import visible_by_any
-from processes import durations
 from processes.models import Resource
 from releases import policy
 from releases.models import Release, ReleaseGroup

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from processes import durations
+from config import durations
 from processes.checks_report import Place, Report
 from processes.checks_scope import TEMPLATE
 from processes.checks_values import check_text

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from config import durations
 from config.errors import ExpressionFailed, Fault, InvalidInput
-from processes import durations, expressions, inputs
+from processes import expressions, inputs
 from processes.checks_report import Place
 from processes.expressions_check import check_expression
 from processes.expressions_text import expressions_in, is_expression, names, pieces, whole

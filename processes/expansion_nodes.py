@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from processes import blueprint, durations
+from config import durations
+from processes import blueprint
 from processes.catalogue import Published
 from processes.expressions_text import is_expression
 

@@ -25,8 +25,9 @@ from typing import Any
 
 from cel_expr_python import cel
 
+from config import durations
 from config.errors import ExpressionFailed
-from processes import durations, expressions_functions
+from processes import expressions_functions
 from processes.expressions_text import MACROS, Name, Token, expressions_in, is_expression, names, pieces, tokens, whole
 
 __all__ = ["evaluate", "evaluate_one", "is_expression", "matches", "references", "rewrite"]

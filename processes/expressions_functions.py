@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cel_expr_python import cel
 
+from config import durations
 from config.errors import InvalidInput
-from processes import durations
 
 LONGEST_TEXT = 100_000
 MOST_PARTS = 5_000

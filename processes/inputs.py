@@ -16,8 +16,9 @@ import jsonschema
 from jsonschema.protocols import Validator
 from referencing import Registry
 
+from config import durations
 from config.errors import ExpressionFailed, Fault, InvalidInput
-from processes import durations, expressions
+from processes import expressions
 from processes.document import refuse_unstorable
 from processes.inputs_schema import FORMATS, json_schema, schema_of
 from processes.schema_words import did_you_mean, faults_of

@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonschema
 
-from processes import durations
+from config import durations
 
 TYPES = (
     "string", "text", "integer", "number", "boolean", "date", "datetime", "duration", "enum", "list", "object",

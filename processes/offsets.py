@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 
+from config import durations
 from config.errors import Fault, InvalidInput
-from processes import durations
 from processes.recurrence import WEEKDAYS
 
 CURE = "Write it like -6 working days, end -2h or 4h."

@@ -14,8 +14,9 @@ from functools import cache
 import jsonschema
 
 from activities.web import addresses
+from config import durations
 from config.errors import Fault
-from processes import days_off, durations, offsets, recurrence
+from processes import days_off, offsets, recurrence
 from processes.expressions_text import is_expression
 from processes.inputs_schema import SLUG
 

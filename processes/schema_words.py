@@ -9,8 +9,9 @@ from typing import Any
 from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 
+from config import durations
 from config.errors import Fault
-from processes import durations, schema_formats
+from processes import schema_formats
 
 WORDS = {
     "object": "a mapping",

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from graphlib import TopologicalSorter
 from typing import Any, NamedTuple
 
-from processes import durations
+from config import durations
 from releases.states import SETTLED
 from releases.tree import ROOT, Key, Node, Tree, join
 

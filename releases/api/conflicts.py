@@ -13,11 +13,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from config import durations
 from config.errors import Fault, InvalidInput
 from config.permissions import visible_by_any
 from config.rest.describe import describe
 from config.rest.views import View
-from processes import durations
 from releases import bookings
 from releases.api.before_start import KINDS, ConflictOut
 from releases.models import ReleaseGroup

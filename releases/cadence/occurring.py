@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from processes.durations import split
+from config.durations import split
 from processes.recurrence_days import EARLIEST, LATEST
 from releases.cadence.dates import Placed, World, dates, inherited, time_of_day
 from releases.cadence.days import Calendars

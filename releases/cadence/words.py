@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from processes.durations import parse as length_of
-from processes.durations import to_text
+from config.durations import parse as length_of
+from config.durations import to_text
 from processes.offsets import parse_derived
 from processes.recurrence import Rule, parse
 from releases.cadence.rules import start_of

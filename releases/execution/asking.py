@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from config import durations
 from config.errors import Fault, InvalidInput
-from processes import durations
 from releases.execution.artifacts import record_artifacts
 from releases.execution.locked import Locked, Run
 from releases.execution.signing import form_of, missing_parts, rule_names, standings_of, terms_of

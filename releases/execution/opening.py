@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from config import durations
 from config.errors import ExpressionFailed, InvalidInput
-from processes import durations, expressions
+from processes import expressions
 from processes import inputs as typed_inputs
 from releases import engine
 from releases.execution import rows

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from graphlib import TopologicalSorter
 from typing import Any, NamedTuple
 
-from processes import durations
+from config import durations
 from releases.reading.situation import Row, Situation
 from releases.tree import ROOT, Key
 

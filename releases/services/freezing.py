@@ -10,10 +10,10 @@ from uuid import uuid4
 from django.db import transaction
 from django.db.models import Q
 
+from config import durations
 from config.errors import Conflict, Fault, InvalidInput
 from config.permissions import require
 from config.trail import Actor, actor_name, record
-from processes import durations
 from releases.freeze_documents import save_freeze
 from releases.models import Freeze
 from releases.services.given import reason_of

@@ -16,8 +16,8 @@ from typing import Any
 
 from django.db.models import Q
 
+from config import durations
 from config.errors import Conflict, Fault
-from processes import durations
 from processes.models import Resource
 from releases import bookings, freezes
 from releases.conflicts import finding_of

@@ -20,10 +20,10 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.db.models import Count
 
+from config import durations
 from config.errors import Conflict, Fault, InvalidInput
 from config.permissions import require
 from config.trail import Actor, record
-from processes import durations
 from processes.recurrence import parts_of, text_of
 from releases import cadence
 from releases.cadence.wall import end_after, length_between, on_wall, to_utc, wall_text

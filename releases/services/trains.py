@@ -25,9 +25,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from config import durations
 from config.errors import ExpressionFailed, Fault, InvalidInput
 from config.trail import MACHINE, Actor, record
-from processes import durations, expressions
+from processes import expressions
 from releases import bookings, cadence, calendars, policy
 from releases.cadence import Occurrence
 from releases.models import Release, ReleaseGroup

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from config import durations
 from config.errors import InvalidInput
-from processes import durations
 
 
 @pytest.mark.parametrize(

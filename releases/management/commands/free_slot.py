@@ -9,8 +9,8 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from config import durations
 from config.errors import Fault, InvalidInput
-from processes import durations
 from processes.management.command import BlueprintCommand
 from releases.services.slots import free_slot
 
