@@ -6,6 +6,7 @@ does not take the order (RunnerRefused: do not).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,6 +37,8 @@ BUILT_IN: Mapping[str, str] = {
     "servicenow": "activities.providers.servicenow.servicenow_engine",
 }
 """Provider name to the dotted path of what makes its runner when called without arguments."""
+MOST_PROGRESS = 32_768
+"""Characters that what a look tells of the progress may have."""
 PLUG_INS = "pilothouse.providers"
 """The entry points that add providers."""
 
@@ -47,7 +50,7 @@ class Order:
     `key` names the attempt ("<activity run id>-<attempt>") and makes a start idempotent; `connection` are the
     connection's settings and `spec` the activity's automated block; `masks` are values that may appear in no log;
     `timeout` is in seconds, None for no limit. `again` says that the key may have been started before, though no answer
-    is known; `started_at` is when the attempt began.
+    is known; `started_at` is when the attempt began; `progress` is what the last look that was recorded has told.
     """
 
     key: str
@@ -59,6 +62,7 @@ class Order:
     timeout: float | None = None
     again: bool = False
     started_at: datetime | None = None
+    progress: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,9 @@ class Outcome:
 
     `reference` finds the work again and `link` shows it to a person; `log` is the new text since the offset that was
     asked with and `log_offset` the one to ask with next (the provider's own unit, 0 at the start); `look_in` says in
-    how many seconds the next look is useful, None once the work is over or if the provider cannot tell.
+    how many seconds the next look is useful, None once the work is over or if the provider cannot tell. `progress` is
+    a small document of how far it is, shown while it runs and afterwards, None if there is no news: `text` in words,
+    `share` of the whole from 0 to 1, `curve` to be drawn; whatever else it holds is handed back to the next look.
     """
 
     status: Status
@@ -78,6 +84,7 @@ class Outcome:
     log: str = ""
     log_offset: int = 0
     look_in: float | None = None
+    progress: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Makes texts from outside fit to be stored: odd bytes never keep the end of work from being recorded."""
@@ -86,6 +93,8 @@ class Outcome:
         if self.outputs:
             outputs = {_writable(name): _writable(text) for name, text in self.outputs.items()}
             object.__setattr__(self, "outputs", outputs)
+        if self.progress is not None:
+            object.__setattr__(self, "progress", _storable(self.progress))
 
     @property
     def is_over(self) -> bool:
@@ -98,6 +107,24 @@ def _writable(text: str) -> str:
     if not text or (text.isascii() and "\x00" not in text):
         return text
     return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _storable(progress: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Returns the document as the database takes it; None if it is none, or too large to be written at each look."""
+    try:
+        text = json.dumps(progress, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    found: Mapping[str, Any] = _each_writable(json.loads(text))
+    return found if len(text) <= MOST_PROGRESS else None
+
+
+def _each_writable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {_writable(name): _each_writable(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_each_writable(inner) for inner in value]
+    return _writable(value) if isinstance(value, str) else value
 
 
 class Runner(Protocol):

@@ -41,10 +41,10 @@ _TAKING = """
          t AS (UPDATE releases_attempt t SET follow_at = %(lease)s, looks = looks + (reference = '')::int
                  FROM due WHERE t.id = due.id
             RETURNING t.id, t.activity_run_id, t.number, t.connection, t.work, t.started_at, t.status, t.reference,
-                      t.error, t.looks, t.cancel_at)
+                      t.error, t.looks, t.cancel_at, t.progress)
     SELECT t.id, r.release_id, r.id, t.number, t.connection, t.work, t.started_at, t.reference, t.error,
            t.reference = '' AND t.looks > 1, t.cancel_at IS NOT NULL, t.status = 'running',
-           r.state = 'running' AND r.attempt = t.number, r.node, r.items, r.deadline_at, coalesce(l.offset, 0)
+           r.state = 'running' AND r.attempt = t.number, r.node, r.items, r.deadline_at, coalesce(l.offset, 0), t.progress
       FROM t JOIN releases_activityrun r ON r.id = t.activity_run_id
       LEFT JOIN releases_attemptlog l ON l.attempt_id = t.id"""
 _TAKE = """
@@ -63,10 +63,10 @@ _NOTE = """
        SET follow_at = CASE WHEN t.cancel_at IS NOT NULL THEN %(now)s WHEN t.follow_at = v.lease THEN v.at
                             ELSE t.follow_at END,
            reference = coalesce(nullif(v.reference, ''), t.reference), link = coalesce(nullif(v.link, ''), t.link),
-           error = v.error, looks = t.looks + 1
+           error = v.error, looks = t.looks + 1, progress = coalesce(v.progress::jsonb, t.progress)
       FROM (SELECT v.* FROM unnest(%(ids)s::bigint[], %(leases)s::timestamptz[], %(ats)s::timestamptz[],
-                                   %(references)s::text[], %(links)s::text[], %(errors)s::text[])
-                            v(id, lease, at, reference, link, error)
+                                   %(references)s::text[], %(links)s::text[], %(errors)s::text[],
+                                   %(progresses)s::text[]) v(id, lease, at, reference, link, error, progress)
               JOIN releases_attempt a ON a.id = v.id AND a.status = 'running' AND a.follow_at IS NOT NULL
                                      AND (a.follow_at = v.lease OR a.reference = '')
                FOR NO KEY UPDATE OF a{waiting}) v
@@ -122,6 +122,7 @@ class Taken(NamedTuple):
     items: str
     deadline_at: datetime | None
     log_offset: int
+    progress: dict[str, Any] | None
     lease: datetime
 
 
@@ -135,6 +136,7 @@ class Look(NamedTuple):
     reference: str = ""
     link: str = ""
     error: str = ""
+    progress: str | None = None
     is_news: bool = False
 
 
@@ -172,7 +174,7 @@ def take_late(slugs: Sequence[str], *, now: datetime, lease: datetime, most: int
 
 def _taken(which: str, parameters: Mapping[str, Any]) -> list[Taken]:
     found, lease = rows.fetch(which + _TAKING, parameters), parameters["lease"]
-    return [Taken._make([*row[:5], rows.decoded(row[5]), *row[6:], lease]) for row in found]
+    return [Taken._make([*row[:5], rows.decoded(row[5]), *row[6:-1], rows.decoded(row[-1]), lease]) for row in found]
 
 
 def note(looked: Sequence[Look], *, now: datetime) -> None:
@@ -193,8 +195,9 @@ def note(looked: Sequence[Look], *, now: datetime) -> None:
 
 
 def _note(looked: Sequence[Look], now: datetime) -> dict[str, Any]:
-    names = ("ids", "leases", "ats", "references", "links", "errors")
-    columns = zip(*((one.id, one.lease, one.at, one.reference, one.link, one.error) for one in looked), strict=True)
+    names = ("ids", "leases", "ats", "references", "links", "errors", "progresses")
+    told = ((one.id, one.lease, one.at, one.reference, one.link, one.error, one.progress) for one in looked)
+    columns = zip(*told, strict=True)
     return {"now": now, **{name: list(column) for name, column in zip(names, columns, strict=True)}}
 
 

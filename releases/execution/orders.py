@@ -122,7 +122,8 @@ def look_at(claimed: Claim, moment: datetime) -> None:
 _OVER = """
     UPDATE releases_attempt SET status = %s, outputs = %s, error = %s, reference = coalesce(nullif(%s, ''), reference),
            link = coalesce(nullif(%s, ''), link), finished_at = %s, looks = looks + 1,
-           follow_at = CASE WHEN cancel_at IS NULL THEN NULL ELSE follow_at END
+           follow_at = CASE WHEN cancel_at IS NULL THEN NULL ELSE follow_at END,
+           progress = coalesce(%s::jsonb, progress)
      WHERE activity_run_id = %s AND number = %s"""
 
 
@@ -132,13 +133,15 @@ def write_attempt(locked: Locked, claimed: Claim, outcome: Outcome) -> None:
     link = outcome.link if len(outcome.link) <= LONGEST_LINK else ""
     if outcome.is_over:
         outputs = json.dumps(dict(outcome.outputs))
-        values = [outcome.status, outputs, outcome.error, reference, link, locked.now]
+        progress = None if outcome.progress is None else json.dumps(dict(outcome.progress))
+        values = [outcome.status, outputs, outcome.error, reference, link, locked.now, progress]
         locked.write_later(_OVER, [*values, claimed.run_id, claimed.attempt])
     else:
         known = {"reference": reference, "link": link} if reference else {}
-        Attempt.objects.filter(activity_run_id=claimed.run_id, number=claimed.attempt).update(
-            **known, error=outcome.error, looks=F("looks") + 1
-        )
+        attempt = Attempt.objects.filter(activity_run_id=claimed.run_id, number=claimed.attempt)
+        attempt.update(**known, error=outcome.error, looks=F("looks") + 1)
+        if outcome.progress is not None:
+            attempt.filter(follow_at=claimed.lease).update(progress=outcome.progress)
     if outcome.log:
         _write_log(claimed, outcome)
 

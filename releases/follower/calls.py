@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from activities.engines import Engine, understood
 from activities.masking import mask
@@ -105,7 +106,16 @@ def masked(outcome: Outcome, order: Order) -> Outcome:
         return outcome
     outputs = {name: mask(text, masks) for name, text in outcome.outputs.items()}
     error, log_text, link = (mask(text, masks) for text in (outcome.error, outcome.log, outcome.link))
-    return replace(outcome, outputs=outputs, error=error, log=log_text, link=link)
+    progress = _masked(outcome.progress, masks)
+    return replace(outcome, outputs=outputs, error=error, log=log_text, link=link, progress=progress)
+
+
+def _masked(value: Any, masks: tuple[str, ...]) -> Any:
+    if isinstance(value, str):
+        return mask(value, masks)
+    if isinstance(value, Mapping):
+        return {name: _masked(inner, masks) for name, inner in value.items()}
+    return [_masked(inner, masks) for inner in value] if isinstance(value, list) else value
 
 
 def failure(error: PilothouseError, *, is_start: bool) -> Outcome:

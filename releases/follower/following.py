@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import json
 import logging
 import random
 from collections.abc import Callable, Coroutine
@@ -292,7 +293,8 @@ def _look(task: Task, outcome: Outcome, now: datetime) -> Look:
         reference,
         link,
         outcome.error,
-        is_news=outcome.error != known.error or reference not in ("", known.reference),
+        None if outcome.progress is None else json.dumps(outcome.progress),
+        is_news=outcome.progress is not None or outcome.error != known.error or reference not in ("", known.reference),
     )
 
 

@@ -91,6 +91,7 @@ def _order(taken: Taken, line: Line, key: str, revealed: Revealed) -> Order:
         taken.work.get("timeout"),
         again=taken.again,
         started_at=taken.started_at,
+        progress=taken.progress,
     )
 
 

@@ -139,6 +139,7 @@ class Attempt(models.Model):
     reference = models.TextField(blank=True)
     link = models.URLField(max_length=1000, blank=True)
     looks = models.PositiveIntegerField(default=0)
+    progress = models.JSONField(null=True, help_text="How far it is, or was at its end, as its engine tells.")
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     cancel_at = models.DateTimeField(null=True, help_text="When its runner is to be asked, again, to end it.")
