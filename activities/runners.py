@@ -35,6 +35,7 @@ BUILT_IN: Mapping[str, str] = {
     "local": "activities.providers.local.local_runner",
     "pilothouse": "activities.providers.pilothouse.pilothouse_engine",
     "servicenow": "activities.providers.servicenow.servicenow_engine",
+    "prometheus": "activities.providers.prometheus.prometheus_engine",
 }
 """Provider name to the dotted path of what makes its runner when called without arguments."""
 MOST_PROGRESS = 32_768

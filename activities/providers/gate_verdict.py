@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -20,6 +21,11 @@ Kind = Literal["held", "broken", "nothing"]
 
 CURE = "Write it like < 0.01, <= 5, == 0 or between 1 and 3."
 NOTHING = "no data"
+_WITHOUT_DATA: Mapping[NoData, tuple[Kind, str]] = {
+    "wait": ("nothing", ""),
+    "fail": ("broken", NOTHING),
+    "pass": ("held", ""),
+}
 _NUMBER = r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)"
 _COMPARED = re.compile(rf"\s*(<=|>=|==|!=|<|>)\s*{_NUMBER}\s*")
 _BETWEEN = re.compile(rf"\s*between\s+{_NUMBER}\s+and\s+{_NUMBER}\s*")
@@ -187,12 +193,7 @@ def _after(rule: Rule, now: Standing, point: Point) -> Standing:
 
 def _kind(rule: Rule, point: Point) -> tuple[Kind, str]:
     if not point.values:
-        kinds: dict[NoData, tuple[Kind, str]] = {
-            "wait": ("nothing", ""),
-            "fail": ("broken", NOTHING),
-            "pass": ("held", ""),
-        }
-        return kinds[rule.no_data]
+        return _WITHOUT_DATA[rule.no_data]
     broken = [(name, value) for name, value in point.values.items() if not rule.condition.holds(value)]
     if not broken:
         return "held", ""
@@ -216,4 +217,4 @@ def worst_of(condition: Condition, values: Sequence[float]) -> float:
 
 def number(value: float) -> str:
     """Returns a value as people read it."""
-    return f"{value:.6g}"
+    return f"{value:.6g}" if abs(value) < sys.float_info.max else "+Inf" if value > 0 else "-Inf"

@@ -44,7 +44,8 @@ _TAKING = """
                       t.error, t.looks, t.cancel_at, t.progress)
     SELECT t.id, r.release_id, r.id, t.number, t.connection, t.work, t.started_at, t.reference, t.error,
            t.reference = '' AND t.looks > 1, t.cancel_at IS NOT NULL, t.status = 'running',
-           r.state = 'running' AND r.attempt = t.number, r.node, r.items, r.deadline_at, coalesce(l.offset, 0), t.progress
+           r.state = 'running' AND r.attempt = t.number, r.node, r.items, r.deadline_at,
+           coalesce(l.offset, 0), t.progress
       FROM t JOIN releases_activityrun r ON r.id = t.activity_run_id
       LEFT JOIN releases_attemptlog l ON l.attempt_id = t.id"""
 _TAKE = """
