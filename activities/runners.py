@@ -26,6 +26,7 @@ BUILT_IN: Mapping[str, str] = {
     "argo": "activities.providers.argo.argo_engine",
     "azure": "activities.providers.azure.azure_engine",
     "buildbot": "activities.providers.buildbot.buildbot_engine",
+    "datadog": "activities.providers.datadog.datadog_engine",
     "github": "activities.providers.github.github_engine",
     "gitlab": "activities.providers.gitlab.gitlab_engine",
     "harness": "activities.providers.harness.harness_engine",
@@ -35,6 +36,7 @@ BUILT_IN: Mapping[str, str] = {
     "local": "activities.providers.local.local_runner",
     "pilothouse": "activities.providers.pilothouse.pilothouse_engine",
     "servicenow": "activities.providers.servicenow.servicenow_engine",
+    "metrics": "activities.providers.metrics.metrics_engine",
     "prometheus": "activities.providers.prometheus.prometheus_engine",
 }
 """Provider name to the dotted path of what makes its runner when called without arguments."""

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
 
 from config.embedded import state
 
@@ -59,8 +58,6 @@ class Service:
         service = self
 
         class Handler(BaseHTTPRequestHandler):
-            protocol_version: ClassVar[str] = "HTTP/1.1"
-
             def do_GET(self) -> None:
                 body = "".join(f"{name} {value}\n" for name, value in service.gauges.items()).encode()
                 self.send_response(200)
@@ -99,7 +96,7 @@ def running(folder: Path, port: int, scraped: int) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "prometheus.yml").write_text(CONFIGURATION.format(port=scraped))
     told = folder / "said"
-    command = [path, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
+    command = [str(path), f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
                f"--web.listen-address=127.0.0.1:{port}", "--query.lookback-delta=5s"]  # fmt: skip
     with told.open("wb") as said:
         server = subprocess.Popen(command, cwd=folder, stdout=said, stderr=said)

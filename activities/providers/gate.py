@@ -12,7 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
@@ -88,11 +88,13 @@ class Asked:
 class Samples:
     """What a monitoring system has answered, up to `until` by its own clock.
 
-    `is_whole` says that it is everything since the gate's beginning; otherwise it is the present value only.
+    `step` is the distance of its samples where that is not what was asked for. `is_whole` says that it is everything
+    since the gate's beginning; otherwise it is the present value only.
     """
 
     points: Sequence[Point]
     until: float
+    step: float = 0.0
     is_whole: bool = True
 
 
@@ -141,8 +143,9 @@ class GateEngine:
         samples = await self.samples(order, asked, Span(began, time.time() + ahead, asked.rule.step), web)
         until, known = max(began, samples.until), order.progress or {}
         before = None if samples.is_whole else _standing(known)
-        standing, turns = judge(asked.rule, began, until, samples.points, before)
-        dots = list(_dots(asked.rule, samples, known))
+        rule = replace(asked.rule, step=max(asked.rule.step, samples.step))
+        standing, turns = judge(rule, began, until, samples.points, before)
+        dots = list(_dots(rule, samples, known))
         curve = curve_of(asked.query, asked.rule, began, until, standing, dots)
         text = _text(asked.rule, standing)
         progress = {"text": text, "share": _share(asked.rule, standing), "curve": curve}
@@ -286,7 +289,7 @@ def _standing(known: Mapping[str, Any]) -> Standing:
 def _dots(rule: Rule, samples: Samples, known: Mapping[str, Any]) -> Sequence[Dot]:
     if samples.is_whole:
         return list(dots_of(rule, samples.points))
-    old: list[Dot] = [(at, value) for at, value in known.get("curve", {}).get("points", ())]
+    old: list[Dot] = [(at, value) for at, value, *_ in known.get("curve", {}).get("points", ())]
     last = old[-1][0] if old else None
     return [*old, *dots_of(rule, [one for one in samples.points if last is None or one.at > last], last)]
 

@@ -26,7 +26,7 @@ def dots_of(rule: Rule, points: Iterable[Point], last: float | None = None) -> I
         last = point.at
 
 
-def thinned(dots: Sequence[Dot], condition: Condition, most: int = MOST_POINTS) -> list[Dot]:
+def thinned(dots: Sequence[Dot], most: int = MOST_POINTS) -> list[Dot]:
     """Returns at most so many dots, evenly over time: of each stretch the lowest, the highest and a gap."""
     if len(dots) <= most:
         return list(dots)
@@ -50,10 +50,11 @@ def _told(stretch: Sequence[Dot]) -> list[Dot]:
 def curve_of(
     query: str, rule: Rule, began: float, until: float, standing: Standing, dots: Sequence[Dot]
 ) -> dict[str, Any]:
-    """Returns the document of a curve: what is demanded, how it stands, and the points as `[seconds, value]`."""
+    """Returns the document of a curve: what is demanded, how it stands, and its points, broken ones marked."""
     return {
         "query": query[:LONGEST_TEXT],
         "condition": rule.condition.text,
+        "allowed": list(rule.condition.allowed),
         "limits": list(rule.condition.limits),
         "began": began,
         "judged_from": began + rule.grace,
@@ -63,5 +64,10 @@ def curve_of(
         "since": standing.since,
         "broken_at": standing.broken_at,
         "series": standing.series,
-        "points": [[round(at, 3), value] for at, value in thinned(dots, rule.condition)],
+        "points": [_kept(rule.condition, at, value) for at, value in thinned(dots)],
     }
+
+
+def _kept(condition: Condition, at: float, value: float | None) -> list[Any]:
+    kept = [round(at, 3), value]
+    return kept if value is None or condition.holds(value) else [*kept, "broken"]

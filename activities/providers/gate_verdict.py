@@ -39,6 +39,14 @@ class Condition:
     operator: str
     limits: tuple[float, ...]
 
+    @property
+    def allowed(self) -> tuple[float | None, float | None]:
+        """The least and the greatest value that hold, as far as there are such."""
+        if self.operator == "!=":
+            return None, None
+        low = None if self.operator in ("<", "<=") else self.limits[0]
+        return low, None if self.operator in (">", ">=") else self.limits[-1]
+
     def distance(self, value: float) -> float:
         """Returns how far a value is from breaking: below or at 0 while it holds, the worse the more above."""
         first, last = self.limits[0], self.limits[-1]

@@ -54,7 +54,7 @@ class HttpEngine:
                 return Outcome("running", found, _link(pipeline, None, order, found))
         settings = order.connection
         key = {settings.get("key_header", "Idempotency-Key"): order.key}
-        answer = await _send(web, settings, order.secret, {"method": "POST", **pipeline["start"]}, _values(order), key)
+        answer = await send(web, settings, order.secret, {"method": "POST", **pipeline["start"]}, _values(order), key)
         reference = _reference_in(answer, pipeline.get("reference", "")) or order.key
         if "look" not in pipeline:
             return _outcome(answer, pipeline, order, reference, is_final=True)
@@ -66,11 +66,11 @@ class HttpEngine:
         if "look" not in pipeline:
             return Outcome("succeeded", reference)
         values = _values(order, reference)
-        answer = await _send(web, order.connection, order.secret, pipeline["look"], values)
+        answer = await send(web, order.connection, order.secret, pipeline["look"], values)
         outcome = _outcome(answer, pipeline, order, reference, is_final=False)
         if not outcome.is_over or "log" not in pipeline:
             return outcome
-        log = await _send(web, order.connection, order.secret, pipeline["log"], values, most=MOST_LOG)
+        log = await send(web, order.connection, order.secret, pipeline["log"], values, most=MOST_LOG)
         cut = "… (the beginning is left out)\n" if log.is_cut else ""
         return Outcome(
             outcome.status, reference, outcome.link, outcome.outputs, outcome.error, cut + log.text, log_offset + 1
@@ -87,13 +87,13 @@ class HttpEngine:
                 return
         values = _values(order, reference or order.key)
         request = {"method": "POST", **pipeline["cancel"]}
-        await _send(web, order.connection, order.secret, request, values, accept=(404, 409, 410))
+        await send(web, order.connection, order.secret, request, values, accept=(404, 409, 410))
 
     async def check(self, connection: Connected, web: Web) -> str:
         """Asks for the path under `check`, or for the address itself."""
         checking = connection.settings.get("check", {})
         path = {"path": checking.get("path", "")}
-        answer = await _send(web, connection.settings, connection.secret, path, {})
+        answer = await send(web, connection.settings, connection.secret, path, {})
         name = as_text(look_up(answer.json(), checking["name"])) if checking.get("name") else ""
         return f"{shown(connection.settings['url'])} answers{f' and knows us as {name}' if name else ''}."
 
@@ -166,7 +166,7 @@ class HttpEngine:
 
     async def _find(self, order: Order, pipeline: Mapping[str, Any], web: Web) -> str:
         request = {name: value for name, value in pipeline["find"].items() if name != "reference"}
-        answer = await _send(web, order.connection, order.secret, request, _values(order), accept=(404,))
+        answer = await send(web, order.connection, order.secret, request, _values(order), accept=(404,))
         return "" if answer.status == 404 else as_text(look_up(answer.json(), pipeline["find"].get("reference", "")))
 
 
@@ -181,7 +181,7 @@ def signature(signing: Mapping[str, Any], body: bytes) -> str:
     return f"{signing.get('prefix', 'sha256=')}{made.hexdigest()}"
 
 
-async def _send(
+async def send(
     web: Web,
     settings: Mapping[str, Any],
     secret: str | None,

@@ -36,7 +36,7 @@ def _mapping(value: Any) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": value, "maxProperties": 100}
 
 
-_REQUEST = settings_of(
+REQUEST = settings_of(
     {
         "method": {"enum": ["GET", "POST", "PUT", "PATCH", "DELETE"]},
         "path": _PATH,
@@ -60,19 +60,19 @@ PIPELINE = settings_of(
         "name": _NAME,
         "description": _TEXT,
         "parameters": _mapping(_PARAMETER),
-        "start": _REQUEST,
-        "find": {**_REQUEST, "properties": {**_REQUEST["properties"], "reference": POINTER}},
+        "start": REQUEST,
+        "find": {**REQUEST, "properties": {**REQUEST["properties"], "reference": POINTER}},
         "reference": _POINTER_OR_HEADER,
         "link": _TEXT,
-        "look": _REQUEST,
+        "look": REQUEST,
         "status": POINTER,
         "succeeded": _VALUES,
         "failed": _VALUES,
         "cancelled": _VALUES,
         "error": POINTER,
         "outputs": _mapping(POINTER),
-        "log": _REQUEST,
-        "cancel": _REQUEST,
+        "log": REQUEST,
+        "cancel": REQUEST,
         "every": {"type": "number", "minimum": 1, "maximum": 3_600},
     },
     required=("start",),
@@ -84,13 +84,16 @@ _SIGNATURE = {
     "algorithm": {"enum": ["sha1", "sha256", "sha512"]},
     "timestamp": _HEADER,
 }
+SIGNING_IN: Schema = {
+    "url": ADDRESS,
+    "auth": {"enum": ["bearer", "basic", "header", "none"]},
+    "username": _NAME,
+    "header": _HEADER,
+    "headers": _mapping(_TEXT),
+}
 SETTINGS: Schema = settings_of(
     {
-        "url": ADDRESS,
-        "auth": {"enum": ["bearer", "basic", "header", "none"]},
-        "username": _NAME,
-        "header": _HEADER,
-        "headers": _mapping(_TEXT),
+        **SIGNING_IN,
         "key_header": _HEADER,
         "sign": settings_of(_SIGNATURE, required=("secret",)),
         "hook": settings_of({**_SIGNATURE, "reference": POINTER}, required=("secret", "reference")),

@@ -57,11 +57,12 @@ class PrometheusEngine(GateEngine):
         """Asks for all since the beginning."""
         place = Place(order.connection, order.secret, web)
         until = await place.now()
+        step = span.spread(until)
         given = {"query": asked.query, "start": f"{span.since:.3f}", "end": f"{max(span.since, until):.3f}",
-                 "step": f"{span.spread(until):.3f}"}  # fmt: skip
+                 "step": f"{step:.3f}"}  # fmt: skip
         listed = _listed(await place.ask("query_range", given, accept=(_NOT_NOW,)))
         _require_few(len(listed))
-        return Samples(together({_name(one.get("metric")): _values(one) for one in listed}), until)
+        return Samples(together({_name(one.get("metric")): _values(one) for one in listed}), until, step)
 
     async def check(self, connection: Connected, web: Web) -> str:
         """Asks for the time."""

@@ -13,13 +13,18 @@ from releases.models import Attempt, Comment, Evidence, SignOff
 
 
 class AttemptOut(serializers.ModelSerializer[Attempt]):
-    """One try: how it went, and where to see it in the pipeline engine."""
+    """One try: how it went, and where to see it in the pipeline engine.
+
+    `progress` is how far it is, or was at its end, if its engine tells: `text`, `share` from 0 to 1, and perhaps a
+    `curve` with its `points` as seconds since 1970 and value.
+    """
 
     outputs = serializers.DictField(read_only=True)
+    progress = serializers.DictField(read_only=True, allow_null=True)
 
     class Meta:
         model = Attempt
-        fields = ("number", "status", "started_at", "finished_at", "error", "reference", "link", "outputs")
+        fields = ("number", "status", "started_at", "finished_at", "error", "reference", "link", "outputs", "progress")
         read_only_fields = fields
 
 

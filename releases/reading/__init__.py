@@ -13,6 +13,7 @@ from releases.reading.logs import Log, log_of
 from releases.reading.may import release_may
 from releases.reading.phase import PhaseDetail, phase_detail
 from releases.reading.planned import PlannedDate, planned_dates
+from releases.reading.progress import progress_of
 from releases.reading.runbook import Runbook, runbook_of
 from releases.reading.timeline import Timeline, release_timeline
 from releases.reading.tree import ActivityView, PhaseView, release_tree
@@ -51,6 +52,7 @@ __all__ = [
     "planned_dates",
     "planned_graph",
     "planned_spans",
+    "progress_of",
     "release_blocked",
     "release_forecast",
     "release_graph",

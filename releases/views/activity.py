@@ -74,6 +74,7 @@ def answer(
         "asks": asked,
         "trouble_here": trouble,
         "text_log": clean_log(detail.log.text),
+        "progress": reading.progress_of(detail.attempts[-1].progress) if detail.attempts else None,
         "processes": seen_processes(request.user) if "replace" in detail.may else [],
         "here": reverse("releases:activity", args=[release.pk, run.pk]),
     }
