@@ -58,7 +58,9 @@ class DatadogEngine(GateEngine):
 
     async def begin(self, order: Order, asked: Asked, web: Web) -> float:
         """Asks for the time, and tries the query."""
-        now = told_at(await _ask(order.connection, order.secret, web, "validate"))
+        answer = await _ask(order.connection, order.secret, web, "validate")
+        _require_valid(answer)
+        now = told_at(answer)
         await _series(order, asked, web, now - BEFORE, now)
         return now
 
@@ -70,7 +72,7 @@ class DatadogEngine(GateEngine):
 
     async def check(self, connection: Connected, web: Web) -> str:
         """Asks whether the keys are good."""
-        await _ask(connection.settings, connection.secret, web, "validate")
+        _require_valid(await _ask(connection.settings, connection.secret, web, "validate"))
         await _ask(
             connection.settings, connection.secret, web, "query", {"from": 0, "to": 1, "query": "avg:system.load.1{*}"}
         )
@@ -88,6 +90,11 @@ async def _ask(
     base = settings.get("url") or f"https://api.{settings.get('site', SITES[0])}"
     headers = {"dd-api-key": secret or "", "dd-application-key": str(settings["application_key"])}
     return await web.ask("GET", f"{base.rstrip('/')}/api/v1/{path}", params=given, headers=headers)
+
+
+def _require_valid(answer: Answer) -> None:
+    if answer.mapping().get("valid") is not True:
+        raise RunnerRefused("Datadog does not take the API key.", code="engine_denied")
 
 
 async def _series(

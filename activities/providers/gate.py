@@ -18,7 +18,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from activities.engines import Connected, Parameter, Pipeline, Schema, work_of
+from activities.engines import SKEW, Connected, Parameter, Pipeline, Schema, work_of
 from activities.providers.gate_curve import Dot, curve_of, dots_of
 from activities.providers.gate_verdict import (
     CURE,
@@ -113,7 +113,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From when to when samples are asked for, by the monitoring system's clock as far as we know it."""
+    """From when to when samples are asked for, by the monitoring system's clock; the end rather too late."""
 
     since: float
     until: float
@@ -140,7 +140,8 @@ class GateEngine:
         """Asks for the samples and judges them."""
         asked = self.asked(order)
         began, ahead = _clocks(reference)
-        samples = await self.samples(order, asked, Span(began, time.time() + ahead, asked.rule.step), web)
+        span = Span(began, time.time() + ahead + SKEW.total_seconds(), asked.rule.step)
+        samples = await self.samples(order, asked, span, web)
         until, known = max(began, samples.until), order.progress or {}
         before = None if samples.is_whole else _standing(known)
         rule = replace(asked.rule, step=max(asked.rule.step, samples.step))

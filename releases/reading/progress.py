@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-WIDTH, HEIGHT = 360.0, 150.0
-LEFT, RIGHT, TOP, BOTTOM = 4.0, 4.0, 8.0, 20.0
+WIDTH, HEIGHT = 360.0, 138.0
+LEFT, RIGHT, TOP, BOTTOM = 4.0, 4.0, 8.0, 8.0
 HUGE = 1e300
 """What is beyond is drawn at the edge: engines write so what is infinite."""
 MOST = 1_000
