@@ -60,6 +60,21 @@ def test_the_panel_shows_error_log_attempts_and_inputs_with_sources(held: Activi
     assert "\x1b" not in reader.source
 
 
+def test_the_panel_draws_how_far_the_latest_attempt_is(held: ActivityRun, owner: User) -> None:
+    points = [[1_795_773_600, 0.004], [1_795_773_660, 0.02, "broken"]]
+    curve = {"query": "<errors>", "condition": "< 0.01", "limits": [0.01], "allowed": [None, 0.01], "points": points,
+             "began": 1_795_773_600, "until": 1_795_773_700, "broken_at": 1_795_773_660}  # fmt: skip
+    told = {"text": "Broken: errors = 0.02.", "share": 0.25, "curve": curve}
+    Attempt.objects.filter(activity_run=held).update(progress=told)
+    reader = Reader(owner)
+    text = reader.open(panel_of(held))
+    for word in ("Broken: errors = 0.02.", "<errors> must be < 0.01; last 0.02", "2 points"):
+        assert word in text
+    for part in ('value="25"', '<path class="line" d="M', '<line class="broken"'):
+        assert part in reader.source
+    assert " style=" not in reader.source
+
+
 def test_instructions_are_markdown_without_anything_that_runs(runbook: ActivityRun, owner: User) -> None:
     reader = Reader(owner)
     reader.open(panel_of(runbook))
