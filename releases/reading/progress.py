@@ -85,8 +85,7 @@ def progress_of(document: Mapping[str, Any] | None) -> Progress | None:
     if not isinstance(document, Mapping):
         return None
     share, text = document.get("share"), document.get("text")
-    is_share = isinstance(share, int | float) and not isinstance(share, bool) and 0 <= share <= 1
-    percent = round(100 * share) if is_share else None
+    percent = round(100 * share) if isinstance(share, int | float) and 0 <= share <= 1 else None
     try:
         curve = _drawing(document["curve"]) if document.get("curve") else None
     except (KeyError, TypeError, ValueError, OverflowError, OSError):
