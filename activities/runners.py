@@ -38,6 +38,7 @@ BUILT_IN: Mapping[str, str] = {
     "servicenow": "activities.providers.servicenow.servicenow_engine",
     "metrics": "activities.providers.metrics.metrics_engine",
     "prometheus": "activities.providers.prometheus.prometheus_engine",
+    "unleash": "activities.providers.unleash.unleash_engine",
 }
 """Provider name to the dotted path of what makes its runner when called without arguments."""
 MOST_PROGRESS = 32_768
