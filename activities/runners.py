@@ -33,6 +33,7 @@ BUILT_IN: Mapping[str, str] = {
     "http": "activities.providers.http.http_engine",
     "jenkins": "activities.providers.jenkins.jenkins_engine",
     "jira": "activities.providers.jira.jira_engine",
+    "launchdarkly": "activities.providers.launchdarkly.launchdarkly_engine",
     "local": "activities.providers.local.local_runner",
     "pilothouse": "activities.providers.pilothouse.pilothouse_engine",
     "servicenow": "activities.providers.servicenow.servicenow_engine",
