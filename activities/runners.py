@@ -27,6 +27,7 @@ BUILT_IN: Mapping[str, str] = {
     "azure": "activities.providers.azure.azure_engine",
     "buildbot": "activities.providers.buildbot.buildbot_engine",
     "datadog": "activities.providers.datadog.datadog_engine",
+    "flagsmith": "activities.providers.flagsmith.flagsmith_engine",
     "github": "activities.providers.github.github_engine",
     "gitlab": "activities.providers.gitlab.gitlab_engine",
     "harness": "activities.providers.harness.harness_engine",
