@@ -30,6 +30,7 @@ BUILT_IN: Mapping[str, str] = {
     "flagsmith": "activities.providers.flagsmith.flagsmith_engine",
     "github": "activities.providers.github.github_engine",
     "gitlab": "activities.providers.gitlab.gitlab_engine",
+    "goff": "activities.providers.goff.goff_engine",
     "harness": "activities.providers.harness.harness_engine",
     "harness_fme": "activities.providers.harness_fme.harness_fme_engine",
     "http": "activities.providers.http.http_engine",
