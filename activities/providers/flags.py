@@ -289,7 +289,7 @@ def _parameter(name: str, environment: str) -> Parameter:
 
 def _outputs(wanted: Wanted, standing: Standing, before: str) -> dict[str, str]:
     was, _, share = before.partition(" ")
-    outputs = {
+    return {
         "flag": wanted.flag,
         "environment": wanted.environment,
         "enabled": str(standing.enabled).lower(),
@@ -297,7 +297,6 @@ def _outputs(wanted: Wanted, standing: Standing, before: str) -> dict[str, str]:
         "previous_enabled": str(was == "on").lower(),
         "previous_percentage": share,
     }
-    return {name: text for name, text in outputs.items() if text}
 
 
 def _story(wanted: Wanted, standing: Standing, before: str) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from activities.providers.harness_fme import harness_fme_engine
 from config.errors import RunnerRefused
+from processes.document import load
+from processes.engines import work_faults
 from tests.flag_story import FlagStory
 from tests.harness_fme_double import HarnessDouble
+
+SHIPPED = Path(__file__).parents[2] / "processes/shipped"
 
 
 class TestHarnessFme(FlagStory):
@@ -27,7 +32,7 @@ class TestHarnessFme(FlagStory):
         assert self.do(flags, "off").status == "succeeded"
         assert flags.definitions == {}
         outcome = self.do(flags, "rollout", percentage="25")
-        assert (outcome.outputs["previous_enabled"], "previous_percentage" in outcome.outputs) == ("false", False)
+        assert (outcome.outputs["previous_enabled"], outcome.outputs["previous_percentage"]) == ("false", "")
         assert outcome.link == "https://app.harness.io/fme/splits/f-1?env=production"
         assert self.here(flags)["defaultTreatment"] == "off"
         assert self.here(flags)["treatments"] == [{"name": "on"}, {"name": "off"}]
@@ -72,3 +77,12 @@ class TestHarnessFme(FlagStory):
         )
         assert outcome.status == "succeeded"
         assert self.here(flags)["defaultRule"] == [{"treatment": "v2", "size": 100}]
+
+
+def test_the_shipped_activities_are_taken() -> None:
+    documents = load((SHIPPED / "harness-fme.yaml").read_text())
+    assert [work_faults("harness_fme", one["automated"], "automated") for one in documents] == [[]] * 5
+    wrong = {"connection": "harness-fme", "pipeline": "rollout", "parameters": {"flag": "x", "percentage": "101"}}
+    assert [fault.path for fault in work_faults("harness_fme", wrong, "automated")] == [
+        "automated.parameters.percentage"
+    ]
