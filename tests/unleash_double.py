@@ -33,7 +33,9 @@ class UnleashDouble(FlagDouble):
         if feature is None:
             return Reply(404, {"name": "NotFoundError", "message": f"There's no feature named {name}"})
         if not rest:
-            return Reply(body={key: feature[key] for key in ("name", "type", "description")})
+            here = {"name": "production", "enabled": feature["enabled"], "strategies": feature["strategies"]}
+            told = {key: feature[key] for key in ("name", "type", "description")}
+            return Reply(body={**told, "environments": [{"name": "development", "enabled": False}, here]})
         if not rest.startswith("environments/production"):
             return Reply(404, {"name": "NotFoundError", "message": f"Could not find {name} in that environment"})
         return self.change(feature, request, rest.removeprefix("environments/production").strip("/").split("/"))
@@ -48,7 +50,8 @@ class UnleashDouble(FlagDouble):
         strategies: list[dict[str, Any]] = feature["strategies"]
         match parts:
             case [""]:
-                return Reply(body={key: feature[key] for key in ("name", "enabled", "strategies")})
+                known = [{key: one[key] for key in one if key != "segments"} for one in strategies]
+                return Reply(body={"name": feature["name"], "enabled": feature["enabled"], "strategies": known})
             case [("on" | "off") as state]:
                 feature["enabled"] = state == "on"
                 return Reply(200)
@@ -71,7 +74,7 @@ class UnleashDouble(FlagDouble):
         feature = self.features.get("new-checkout")
         if feature is None:
             return None
-        for_all = [one for one in feature["strategies"] if not one["constraints"]]
+        for_all = [one for one in feature["strategies"] if not (one["constraints"] or one.get("segments"))]
         return feature["enabled"], float(for_all[0]["parameters"]["rollout"]) if for_all else None
 
     def vanish(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 import urllib.request
@@ -20,6 +21,7 @@ from typing import Any
 import psycopg
 
 from config.embedded import DATABASE_USER, State
+from config.privileges import end_with_parent
 from tests.system.installation import free_port
 
 VERSION = "7.5.1"
@@ -82,7 +84,15 @@ def unleash(state: State, database: str = "unleash", *, fresh: bool = False, por
     _make_database(state, database, fresh=fresh)
     with (state.logs / "unleash.log").open("wb") as log:
         environment = os.environ | _environment(state, database, port)
-        process = subprocess.Popen(["node", str(program)], env=environment, cwd=program.parent, stdout=log, stderr=log)
+        here = os.getpid()
+        process = subprocess.Popen(
+            ["node", str(program)],
+            env=environment,
+            cwd=program.parent,
+            stdout=log,
+            stderr=log,
+            preexec_fn=lambda: end_with_parent(signal.SIGTERM, here),
+        )
         try:
             _wait_for(f"http://127.0.0.1:{port}/health", process, Path(log.name))
             yield Unleash(f"http://127.0.0.1:{port}")

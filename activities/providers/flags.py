@@ -108,7 +108,9 @@ class Wanted:
 class Place(Protocol):
     """One flag in one environment of a system. Raises RunnerError as the web does."""
 
-    link: str
+    @property
+    def link(self) -> str:
+        """The flag's page."""
 
     async def read(self) -> Standing | None:
         """Returns how the flag stands, None if there is none."""

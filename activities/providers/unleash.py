@@ -41,16 +41,20 @@ class UnleashFlag:
         answer = await self._ask("GET", self._feature, accept=(404,))
         if answer.status == 404:
             return None
-        kind = str(answer.mapping().get("type", ""))
-        found = (await self._ask("GET", self._here)).mapping()
+        feature = answer.mapping()
+        here = [one for one in feature["environments"] if one.get("name") == self._wanted.environment]
+        if not here:
+            told = f"The project has no environment '{self._wanted.environment}'."
+            raise RunnerRefused(told, code="no_environment")
+        found, kind = here[0], str(feature.get("type", ""))
         strategies = [one for one in found.get("strategies") or () if not one.get("disabled")]
         for_all = [one for one in strategies if not (one.get("constraints") or one.get("segments"))]
         others = len(strategies) - len(for_all)
         notes = (f"Strategies for some users only, which stay as they are: {others}.",) if others else ()
         self._strategy = self._the_one(for_all)
         if self._strategy is None:
-            share = 0 if others and not for_all else None
-            return Standing(bool(found.get("enabled")), share, kind=kind, notes=notes)
+            nobody = 0 if others and not for_all else None
+            return Standing(bool(found.get("enabled")), nobody, kind=kind, notes=notes)
         given = self._strategy.get("parameters") or {}
         share, sticky = percent_of(given.get("rollout")), str(given.get("stickiness", ""))
         return Standing(bool(found.get("enabled")), share, sticky, kind, notes)

@@ -7,6 +7,7 @@ had, these tests are skipped.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from tests.unleash_server import ADMIN_TOKEN, ENVIRONMENT, CannotBeHad, Unleash,
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.system]
 
 PATIENCE = 60.0
+NUMBERS = count(1)
 PROCESS = """
 id: shop
 inputs: {flag: {type: string, required: true}}
@@ -87,7 +89,7 @@ def over(release: Release) -> bool:
 
 def done(verb: str, more: str = "", *, flag: str = "new-checkout") -> tuple[ActivityRun, Attempt]:
     """Carry out a verb as the only activity of a release; return its run and attempt."""
-    text = (PROCESS % (verb, more)).replace("id: shop", f"id: shop-{verb}-{abs(hash(more)) % 1000}")
+    text = (PROCESS % (verb, more)).replace("id: shop", f"id: shop-{next(NUMBERS)}")
     release = begun(text, flag=flag)
     until(lambda: over(release), patience=PATIENCE)
     run = ActivityRun.objects.get(release=release)
@@ -137,14 +139,19 @@ def test_a_release_sets_it_back_and_leaves_the_rules_of_others(server: Unleash, 
     vip = {"contextName": "plan", "operator": "IN", "values": ["vip"]}
     body = {"name": "flexibleRollout", "title": "VIP", "constraints": [vip], "parameters": {"rollout": "100"}}
     server.ask("POST", f"{here}/strategies", body)
+    segment = server.ask("POST", "/api/admin/segments", {"name": "staff", "constraints": [vip]})["id"]
+    body = {"name": "flexibleRollout", "title": "Staff", "segments": [segment], "parameters": {"rollout": "100"}}
+    server.ask("POST", f"{here}/strategies", body)
     with following():
         assert done("rollout", ', percentage: "40"', flag="checkout")[0].state == "succeeded"
         release = begun(BACK)
         until(lambda: over(release), patience=PATIENCE)
     assert release.state == "succeeded", list(ActivityRun.objects.values_list("path", "state", "error"))
-    found = {one["title"]: one for one in server.read(here)["strategies"]}
+    environments = server.read(f"{features}/checkout")["environments"]
+    found = {one["title"]: one for place in environments for one in place["strategies"]}
     assert found["Pilothouse"]["parameters"]["rollout"] == "40"
     assert found["VIP"]["constraints"][0]["values"] == ["vip"]
+    assert (found["Staff"]["segments"], found["Staff"]["parameters"]["rollout"]) == ([segment], "100")
 
 
 def test_what_unleash_refuses_holds_the_activity_with_its_words(server: Unleash, connection: Connection) -> None:
