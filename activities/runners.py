@@ -38,10 +38,10 @@ BUILT_IN: Mapping[str, str] = {
     "jira": "activities.providers.jira.jira_engine",
     "launchdarkly": "activities.providers.launchdarkly.launchdarkly_engine",
     "local": "activities.providers.local.local_runner",
-    "pilothouse": "activities.providers.pilothouse.pilothouse_engine",
-    "servicenow": "activities.providers.servicenow.servicenow_engine",
     "metrics": "activities.providers.metrics.metrics_engine",
+    "pilothouse": "activities.providers.pilothouse.pilothouse_engine",
     "prometheus": "activities.providers.prometheus.prometheus_engine",
+    "servicenow": "activities.providers.servicenow.servicenow_engine",
     "unleash": "activities.providers.unleash.unleash_engine",
 }
 """Provider name to the dotted path of what makes its runner when called without arguments."""
