@@ -18,7 +18,9 @@ class Event(models.Model):
     """
 
     at = models.DateTimeField()
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
     actor_name = models.CharField(max_length=150)
     verb = models.CharField(max_length=60)
     subject_type = models.CharField(max_length=40)
@@ -40,6 +42,7 @@ class Event(models.Model):
                 condition=models.Q(release_id__isnull=True),
             ),
             models.Index(fields=["actor_name", "id"], name="event_by_actor"),
+            models.Index(fields=["actor"], name="event_by_person", condition=models.Q(actor__isnull=False)),
             models.Index(fields=["verb", "id"], name="event_by_verb"),
             models.Index(fields=["subject_type", "subject_id"], name="event_by_subject"),
             models.Index(fields=["request_id"], name="event_by_request", condition=~models.Q(request_id="")),

@@ -153,7 +153,7 @@ class Booking(models.Model):
     From its planned window before it starts, from its start to its planned end while it runs, none once it is over.
     """
 
-    release = models.ForeignKey(Release, models.CASCADE, related_name="bookings")
+    release = models.ForeignKey(Release, models.CASCADE, related_name="bookings", db_index=False)
     what = models.CharField(max_length=220)
     during = DateTimeRangeField()
 

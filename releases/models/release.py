@@ -20,7 +20,9 @@ class Release(models.Model):
     (`given_at_start`) have the shape of an input set; `inputs` and `sources` are what came of them, then pinned.
     """
 
-    group = models.ForeignKey(ReleaseGroup, models.PROTECT, null=True, blank=True, related_name="releases")
+    group = models.ForeignKey(
+        ReleaseGroup, models.PROTECT, null=True, blank=True, related_name="releases", db_index=False
+    )
     process = models.ForeignKey(Process, models.PROTECT, related_name="releases")
     revision = models.ForeignKey(ProcessRevision, models.PROTECT, null=True, blank=True, related_name="releases")
     input_set = models.ForeignKey(InputSet, models.PROTECT, null=True, blank=True, related_name="releases")
