@@ -23,7 +23,7 @@ Start = tuple[int, int, int]
 MOST_WAITING = 1000
 
 #: How many releases one message has a worker start: few enough that several workers share what is due at once.
-TOGETHER = 20
+TOGETHER = 40
 
 #: How many attempts of different releases one message has a worker start.
 FEW = 10
