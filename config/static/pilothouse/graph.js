@@ -5,9 +5,9 @@
 (() => {
   "use strict";
   const sheet = new CSSStyleSheet();
-  const WIDTH = 160, HEIGHT = 54, SMALL = 136, LOW = 42, SIDE = 8, LEAST = 0.25, READABLE = 0.85;
+  const WIDTH = 160, TIGHT = 138, HEIGHT = 54, SMALL = 136, LOW = 42, SIDE = 8, LEAST = 0.25, READABLE = 0.85;
   const narrow = matchMedia("(max-width: 640px)");
-  let rules = [], drawn = "", scale = 1, places = new Map(), extent = { width: 1, height: 1 };
+  let rules = [], drawn = "", scale = 1, isTight = false, places = new Map(), extent = { width: 1, height: 1 };
 
   const nodesOf = (level) => [...level.querySelectorAll(":scope > ol > li")];
   const needsOf = (node) => node.dataset.needs.split(" ").filter(Boolean).map((key) => document.getElementById(`node-${key}`)).filter(Boolean);
@@ -17,7 +17,7 @@
   const isAcross = () => !narrow.matches;
 
   const sizeOf = (node, isDense) => {
-    const [width, height] = isDense ? [SMALL, LOW] : [WIDTH, HEIGHT];
+    const [width, height] = isDense ? [SMALL, LOW] : [isTight ? TIGHT : WIDTH, HEIGHT];
     const inner = innerOf(node);
     if (!inner) return { width, height };
     const within = layOut(inner);
@@ -27,7 +27,7 @@
   const layOut = (level) => {
     const graph = new dagre.graphlib.Graph();
     const isDense = level.classList.contains("is-dense");
-    graph.setGraph({ rankdir: isAcross() ? "LR" : "TB", nodesep: isDense ? 10 : 16, ranksep: isDense ? 26 : 30, marginx: 3, marginy: 3 });
+    graph.setGraph({ rankdir: isAcross() ? "LR" : "TB", nodesep: isDense ? 10 : 16, ranksep: isTight ? 20 : isDense ? 26 : 30, marginx: 3, marginy: 3 });
     graph.setDefaultEdgeLabel(() => ({}));
     const nodes = nodesOf(level);
     nodes.forEach((node) => graph.setNode(node.id, sizeOf(node, isDense)));
@@ -42,6 +42,12 @@
     rules.push(`#${level.id}{width:${width}px;height:${height}px}`);
     draw(level, graph);
     return { width, height };
+  };
+
+  const layOutAll = (level) => {
+    rules = isTight ? ["#level-top .node-link{gap:5px;padding:0 20px 0 6px}", "#level-top .node-link:has(.node-count){padding-right:26px}", "#level-top .node-name{font-size:12px;line-height:1.2;-webkit-line-clamp:3}"] : [];
+    places = new Map();
+    extent = layOut(level);
   };
 
   const shape = (name, facts) => {
@@ -92,9 +98,11 @@
     const isLost = nodesOf(level).some((node) => node.dataset.needs) && !level.querySelector(":scope > svg").childElementCount;
     if (shapeOf() !== drawn || isLost) {
       const isFirst = !drawn;
-      rules = [];
-      places = new Map();
-      extent = layOut(level);
+      layOutAll(level);
+      if (isFirst && isAcross() && !level.classList.contains("is-dense") && fitting(extent) < 1) {
+        isTight = true;
+        layOutAll(level);
+      }
       if (isFirst) scale = Math.max(READABLE, fitting(extent));
       sheet.replaceSync([...rules, `#level-top{zoom:${scale}}`].join(""));
       drawn = shapeOf();
