@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -185,16 +186,17 @@ def test_somebody_who_is_not_on_the_staff_is_sent_to_sign_in(things: dict[type, 
             assert "/admin/login/" in answer.headers["Location"]
 
 
+def odd_address(address: str, odd: str) -> str:
+    """An address with something odd in the place of each key."""
+    return "/admin/" + re.sub("<[^>]+>", odd, address)
+
+
 def test_odd_ids_and_queries_are_no_500(things: dict[type, Any], admin: User) -> None:
     client = Client()
     client.force_login(admin)
-    for address, table in routes():
-        if table is None:
-            continue
-        for odd in ("abc", "999999999999999999999", "0", "%00", "_5F"):
-            at = "/admin/" + address.replace("<path:object_id>", odd).replace("<object_pk>", odd).replace("<id>", odd)
-            at = at.replace("<user_id>", odd).replace("<group_id>", odd)
-            assert client.get(at).status_code < 500, at
+    odds = ("abc", "999999999999999999999", "0", "%00", "_5F")
+    for at in dict.fromkeys(odd_address(address, odd) for address, table in routes() if table for odd in odds):
+        assert client.get(at).status_code < 500, at
     for at in ("processes/process/", "activities/activity/", "releases/release/", "config/event/"):
         for query in (
             "?q=%00",
