@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection
 
 from config.embedded import Hold
+from tests import ready_made
 
 pytest_plugins = ["tests.cast"]
 
@@ -37,6 +38,8 @@ def django_db_setup(servers: None, django_db_setup: None) -> Iterator[None]:
 def django_db_modify_db_settings(servers: None, django_db_modify_db_settings: None) -> None:
     """Waits for the servers before the test database is made; a left-over one of this slot is replaced unasked."""
     os.environ.pop("PILOTHOUSE_TEST_DATABASE", None)
+    if settings.EMBEDDED:
+        connection.settings_dict["TEST"]["TEMPLATE"] = ready_made.template(settings.STATE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
