@@ -10,8 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
+from django.conf import settings
 
+from config.embedded import State
 from config.sample import PASSWORD
+from tests import ready_made
 from tests.system.installation import PATIENCE, Installation, processes_of, wait_until
 
 pytestmark = pytest.mark.system
@@ -94,6 +97,7 @@ def all_events(person: Person, release: int) -> list[dict[str, Any]]:
 
 
 def test_a_first_release_that_fails_is_told_in_one_sentence_and_nothing_stays(installation: Installation) -> None:
+    ready_made.furnish(State(installation.folder), settings.STATE)
     installation.environment["PATH"] = ""
     installation.begin()
     assert installation.process is not None

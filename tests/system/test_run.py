@@ -14,6 +14,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 
+from config.embedded import State
+from tests import ready_made
 from tests.system.installation import Installation, processes_of, wait_until
 
 pytestmark = pytest.mark.system
@@ -21,6 +23,7 @@ pytestmark = pytest.mark.system
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
+    ready_made.furnish(State(tmp_path / "state"), settings.STATE)
     made = Installation(tmp_path / "state")
     yield made
     if made.process and made.process.poll() is None:
