@@ -135,6 +135,7 @@ class ArtifactOut(serializers.ModelSerializer[Artifact]):
     """Something a release made or put somewhere."""
 
     activity_run = serializers.IntegerField(source="activity_run_id", read_only=True, allow_null=True)
+    link = serializers.CharField(read_only=True)  # may be empty, which no address is
 
     class Meta:
         model = Artifact
