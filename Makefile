@@ -5,11 +5,11 @@ PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3),python
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all:
-JOBS ?= 2
+JOBS ?= 3
 PACKAGES := config calendar_app releases processes activities
 
 .DEFAULT_GOAL := help
-.PHONY: help run test crash screens lint format types imports migrations check screenshots bench lock clean chromium
+.PHONY: help run test crash screens requests lint format types imports migrations check screenshots bench lock clean chromium
 
 help:  ## Shows this list
 	@sed -n 's/^\([a-z]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ help:  ## Shows this list
 run: $(VENV)/.runs  ## Starts everything and shows the first release; PORT=8001 chooses a port, ARGS=--no-demo skips it
 	@PILOTHOUSE_LOCAL_PROVIDER=$${PILOTHOUSE_LOCAL_PROVIDER:-true} exec $(BIN)/python manage.py run $(ARGS)
 
-test: $(VENV)/.develops chromium  ## Runs every test on a real PostgreSQL, broker and browser; ARGS="-k word" chooses, JOBS=4 hurries
+test: $(VENV)/.develops chromium  ## Runs every test on a real PostgreSQL, broker and browser; ARGS="-k word" chooses, JOBS=6 hurries
 	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 crash: $(VENV)/.develops  ## Kills whatever can be killed at random moments, for minutes; CRASH_RELEASES=100 says how long
@@ -25,6 +25,9 @@ crash: $(VENV)/.develops  ## Kills whatever can be killed at random moments, for
 
 screens: $(VENV)/.develops chromium  ## Looks at every page on the screens that `make test` leaves out
 	@$(BIN)/python -m pytest -m long --numprocesses $(JOBS) tests/browser $(ARGS)
+
+requests: $(VENV)/.develops  ## Makes many more of the requests that the API's schema allows; SCHEMA_EXAMPLES=100 says how many
+	@SCHEMA_EXAMPLES=$${SCHEMA_EXAMPLES:-25} $(BIN)/python -m pytest tests/edges/test_api_schema.py $(ARGS)
 
 lint: $(VENV)/.develops  ## Style and format
 	@$(BIN)/ruff check .
