@@ -13,7 +13,7 @@ from activities.providers import local_spool
 from activities.providers.local import LocalRunner
 from activities.runners import Order, Outcome
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def until(ask: Callable[[], Any]) -> Any:

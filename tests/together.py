@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connection, transaction
 
 Act = Callable[[], Any]
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 def at_once(release_id: int, *acts: Act) -> list[Any]:

@@ -19,6 +19,7 @@ class AttemptOut(serializers.ModelSerializer[Attempt]):
     `curve` with its `points` as seconds since 1970 and value.
     """
 
+    link = serializers.CharField(read_only=True)  # may be empty, which no address is
     outputs = serializers.DictField(read_only=True)
     progress = serializers.DictField(read_only=True, allow_null=True)
 

@@ -47,6 +47,7 @@ class CommitOrTicketOut(serializers.ModelSerializer[Change]):
     release = serializers.IntegerField(source="release_id", read_only=True)
     activity_run = serializers.IntegerField(source="activity_run_id", read_only=True, allow_null=True)
     kind = serializers.ChoiceField(choices=KINDS, read_only=True)
+    link = serializers.CharField(read_only=True)  # may be empty, which no address is
     added_by = serializers.CharField(source="added_by_name", read_only=True)
 
     class Meta:
