@@ -279,7 +279,7 @@ def test_switched_off_it_refuses_and_says_how_to_switch_it_on(tmp_path: Path) ->
 def test_settings_add_providers_and_an_unknown_one_is_refused_with_the_known_ones(settings: Any) -> None:
     settings.PROVIDERS = {"mine": "activities.providers.local.local_runner", "broken": "no.such.thing"}
     assert runner_for("mine").kind == runner_for("local").kind == "local"
-    with pytest.raises(RunnerRefused, match=r"'telepathy'; the known ones are: .*broken, .*local, mine"):
+    with pytest.raises(RunnerRefused, match=r"'telepathy'; the known ones are: .*broken, .*local, .*mine"):
         runner_for("telepathy")
     with pytest.raises(RunnerRefused, match="cannot be loaded"):
         runner_for("broken")
