@@ -1,8 +1,10 @@
 """The site as an installed app: its tables and its management commands."""
 
 from django.apps import AppConfig
+from django.core import checks
 
 from config import celery as celery  # the web process, too, must know the one Celery application
+from config.oidc.configured import check_provider
 
 
 class SiteConfig(AppConfig):
@@ -10,3 +12,7 @@ class SiteConfig(AppConfig):
 
     name = "config"
     verbose_name = "Site"
+
+    def ready(self) -> None:
+        """Has the provider's settings checked by every command."""
+        checks.register(check_provider)

@@ -23,6 +23,17 @@ def own_key(folder: Path, name: str) -> str:
         raise SetUpFailed(f"Cannot keep the key {kept}: {error.strerror}.") from error
 
 
+def kept_text(path: str) -> str:
+    """Returns what the file `path` holds, without space around it; nothing when no file is named.
+
+    Raises SetUpFailed when it cannot be read.
+    """
+    try:
+        return Path(path).read_text().strip() if path else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise SetUpFailed(f"Cannot read {path}: {error}.") from error
+
+
 def _make(kept: Path) -> None:
     kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = kept.with_name(f"{kept.name}.{os.getpid()}.{secrets.token_hex(4)}")

@@ -15,7 +15,7 @@ from django.templatetags.static import static
 
 from config import logs
 from config.embedded import ROOT, has_database, is_meant, state
-from config.keys import own_key
+from config.keys import kept_text, own_key
 
 env = environ.Env()
 STATE = state()
@@ -78,6 +78,9 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "axes",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
     "config",
     "activities",
     "processes",
@@ -95,6 +98,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -177,6 +181,19 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 AXES_LOCKOUT_CALLABLE = "config.views.locked_out"
+#: The provider by which people can sign in; none unless its issuer is set. Then what people see it called, the claim
+#: that names groups, the group whose people may do everything, and whether a verified address makes an account one's own.
+OIDC_ISSUER = env.str("OIDC_ISSUER", default="").rstrip("/")
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", default="")
+OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", default="") or kept_text(
+    env.str("OIDC_CLIENT_SECRET_FILE", default="")
+)
+OIDC_NAME = env.str("OIDC_NAME", default="single sign-on")
+OIDC_SCOPES = env.list("OIDC_SCOPES", default=["openid", "profile", "email"])
+OIDC_GROUPS_CLAIM = env.str("OIDC_GROUPS_CLAIM", default="groups")
+OIDC_ADMIN_GROUP = env.str("OIDC_ADMIN_GROUP", default="")
+OIDC_TRUST_EMAIL = env.bool("OIDC_TRUST_EMAIL", default=False)
+SOCIALACCOUNT_ADAPTER = "config.oidc.provider.Accounts"
 
 # What browsers are told -----------------------------------------------------------------------------------------------
 HTTPS = env.bool("PILOTHOUSE_HTTPS", default=False)

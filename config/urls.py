@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from config import api, personal
+from config.oidc import views as oidc
 
 settings_pages = (
     [
@@ -21,6 +22,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include(api.urlpatterns)),
     path("settings/", include(settings_pages)),
     path("calendar/", include("calendar_app.urls")),
+    path("sign-in/provider/", oidc.start, name="oidc-start"),
+    path("sign-in/provider/callback/", oidc.callback, name="oidc-callback"),
     path("", include("releases.urls")),
     path("", include("processes.urls")),
 ]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.conf import settings
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
+
+from config.oidc.failures import sentence
 
 
 class SignIn(LoginView):
@@ -13,6 +18,12 @@ class SignIn(LoginView):
 
     template_name = "config/sign_in.html"
     redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Adds the provider's name, if there is one, and why it has just not signed somebody in."""
+        name = settings.OIDC_NAME if settings.OIDC_ISSUER else ""
+        failure = sentence(self.request.GET.get("failed", ""), name) if name else ""
+        return super().get_context_data(**kwargs, provider=name, failure=failure)
 
 
 @never_cache

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -22,10 +24,10 @@ from config.models import ApiToken
 from config.permissions import allowed
 from config.tokens import revoke_token
 
-#: Beat is a metronome with one tick: nothing there is for people to change.
+#: Beat is a metronome with one tick, and the provider stands in the settings: nothing there is for people to change.
 HIDDEN = (
     User, Group, AccessAttempt, AccessFailureLog, AccessLog, beat.ClockedSchedule, beat.CrontabSchedule,
-    beat.IntervalSchedule, beat.PeriodicTask, beat.SolarSchedule,
+    beat.IntervalSchedule, beat.PeriodicTask, beat.SolarSchedule, EmailAddress, SocialAccount, SocialApp, SocialToken,
 )  # fmt: skip
 for model in HIDDEN:
     if admin.site.is_registered(model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.utils.safestring import SafeString, mark_safe
 
 register = template.Library()
@@ -20,3 +21,9 @@ def current(context: dict[str, Any], *names: str) -> SafeString:
     is_here = match is not None and (match.view_name in names or match.namespace in names)
     is_here = is_here and match is not None and f"-{match.view_name}" not in names
     return mark_safe(' aria-current="page"') if is_here else SafeString("")
+
+
+@register.simple_tag
+def provider() -> str:
+    """Return what people see the provider called by which they can sign in; nothing if there is none."""
+    return settings.OIDC_NAME if settings.OIDC_ISSUER else ""
