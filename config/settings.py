@@ -182,7 +182,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 AXES_LOCKOUT_CALLABLE = "config.views.locked_out"
 #: The provider by which people can sign in; none unless its issuer is set. Then what people see it called, the claim
-#: that names groups, the group whose people may do everything, and whether a verified address makes an account one's own.
+#: that names groups, the group whose people may do everything, and whether a verified address makes an account theirs.
 OIDC_ISSUER = env.str("OIDC_ISSUER", default="").rstrip("/")
 OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", default="")
 OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", default="") or kept_text(

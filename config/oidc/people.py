@@ -74,7 +74,7 @@ def admit(claims: Claims, *, now: datetime) -> User:
 def _admit(claims: Claims, now: datetime) -> User:
     own = SocialAccount.objects.filter(provider=settings.OIDC_ISSUER, uid=claims.subject)
     account = own.select_for_update(of=("self",)).select_related("user").first() or _new_account(claims, now)
-    person = account.user
+    person: User = account.user
     if not person.is_active:
         raise SignInFailed("closed", f"{person} is not active.")
     before = frozenset(account.extra_data.get("groups", ()))

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import certifi
 import jwt
 import requests
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter, get_adapter
@@ -32,15 +33,8 @@ ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 REQUIRED = ["iss", "sub", "aud", "exp", "iat"]
 LEEWAY = 60
 """Seconds that the provider's clock may differ from ours."""
-UNREADABLE = (
-    requests.RequestException,
-    OAuth2Error,
-    jwt.PyJWTError,
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-)
+MISSHAPEN = (LookupError, ValueError, TypeError, AttributeError)
+UNREADABLE = (requests.RequestException, OAuth2Error, jwt.PyJWTError, *MISSHAPEN)
 """What is raised where an answer has another shape than it should have."""
 
 
@@ -52,7 +46,7 @@ class Authorities(HTTPAdapter):
         return super().init_poolmanager(*args, **kwargs, ssl_context=self._context())
 
     def _context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=requests.certs.where())
+        context = ssl.create_default_context(cafile=certifi.where())
         context.load_verify_locations(cafile=settings.OUTBOUND_CA)
         return context
 

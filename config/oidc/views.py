@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 from urllib.parse import urlencode
 
 from allauth.socialaccount.internal import statekit
@@ -60,11 +61,10 @@ def callback(request: HttpRequest) -> HttpResponse:
     """Sign in whoever comes back from the provider, and send them to where they wanted to go."""
     key = request.GET.get("state", "")
     state = statekit.unstash_state(request, provider_id=settings.OIDC_ISSUER, state_id=key)
-    if state is None:
-        return _back(SignInFailed("stale"))
-    goal = str(state.get("next", ""))
+    goal = "" if state is None else str(state.get("next", ""))
     try:
-        said = Conversation(request).claims(_code(request), state)
+        code = _code(request)
+        said = Conversation(request).claims(code, _known(state))
         person = admit(read_claims(said), now=timezone.now())
     except SignInFailed as failure:
         return _back(failure, goal)
@@ -78,6 +78,13 @@ def _code(request: HttpRequest) -> str:
         is_cancelled = request.GET["error"] == "access_denied"
         raise SignInFailed("cancelled" if is_cancelled else "refused", repr(request.GET["error"])[:200])
     return request.GET.get("code", "")
+
+
+def _known(state: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what was kept of this sign-in. Raises SignInFailed if this browser has not begun it, or has ended it."""
+    if state is None:
+        raise SignInFailed("stale")
+    return state
 
 
 def _back(failure: SignInFailed, goal: str = "") -> HttpResponse:
