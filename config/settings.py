@@ -38,6 +38,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PILOTHOUSE_URL = env.str("PILOTHOUSE_URL", default="http://localhost:8000")
 #: How mail is sent, such as smtp+tls://user:password@mail.example.org:587; unless it is set, it is written to the log.
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=20)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="pilothouse@localhost")
 #: Whether activities may run commands on the workers' own machine.
 LOCAL_PROVIDER = env.bool("PILOTHOUSE_LOCAL_PROVIDER", default=False)

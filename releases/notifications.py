@@ -3,16 +3,18 @@ somebody mentioned them, asks for an exception or decided theirs, and that somet
 release.
 
 A mail that cannot be sent is written to the log and hurts nothing; what would have been told stands on the release's
-page. While the mail server cannot be reached at all, every look at the release tries again (see `services.checking`).
+page. What the server refuses for good (5xx) is given up. While it cannot be reached, or puts the mail off (4xx), every
+look at the release tries again (see `services.checking`), unless another owner has been told.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from smtplib import SMTPException
-from typing import Any
+from smtplib import SMTPNotSupportedError, SMTPRecipientsRefused, SMTPResponseException
+from typing import Any, Literal
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -32,6 +34,9 @@ log = logging.getLogger(__name__)
 
 #: How long until a mail that could not be sent is tried again, and until it is given up.
 AGAIN, GIVE_UP = timedelta(minutes=5), timedelta(days=1)
+REFUSED = 500
+MACHINE_MADE = {"Auto-Submitted": "auto-generated"}
+"""Keeps notes of absence from being sent back."""
 
 
 def announce(release_id: int, until: datetime) -> int:
@@ -45,17 +50,18 @@ def announce(release_id: int, until: datetime) -> int:
     if release is None:
         return 0
     subject, body = words_of(release)
-    sent = _send([EmailMessage(subject, body, to=[person.email]) for person in owners_of(release)])
-    if sent is not None:
+    sent, later = _send(_mail(person, subject, body) for person in owners_of(release))
+    if sent or not later:
         note_told(release_id, until)
-    return sent or 0
+    return sent
 
 
 def mail_notices(user_id: int, *, now: datetime) -> int:
     """Send one mail about everything a person was told and not mailed yet; return how many notices it holds.
 
-    While the mail server cannot be reached they are kept, and tried again every five minutes for a day. What somebody
-    else is just mailing lies most of these five minutes ahead, and is left to them.
+    While the mail server cannot be reached, or puts it off, they are kept and tried again every five minutes for a day;
+    what it refuses for good is given up. What somebody else is just mailing lies most of these five minutes ahead, and
+    is left to them.
     """
     with transaction.atomic():
         waiting = Notice.objects.filter(user=user_id, mail_at__lt=now + AGAIN / 2)
@@ -66,11 +72,15 @@ def mail_notices(user_id: int, *, now: datetime) -> int:
     notices = list(notices_of(user).filter(pk__in=rows, read_at=None).order_by("id")) if user is not None else []
     fresh = [one for one in notices if now - one.at < GIVE_UP]
     if user is not None and fresh:
-        subject, body = words_of_notices(fresh)
-        if _send([EmailMessage(subject, body, to=[user.email])]) is None:
+        _, later = _send([_mail(user, *words_of_notices(fresh))])
+        if later:
             return 0
     Notice.objects.filter(pk__in=rows).update(mail_at=None)
     return len(fresh)
+
+
+def _mail(person: User, subject: str, body: str) -> EmailMessage:
+    return EmailMessage(subject, body, to=[person.email], headers=MACHINE_MADE)
 
 
 def words_of_notices(notices: Sequence[Notice]) -> tuple[str, str]:
@@ -102,26 +112,41 @@ def _whole(path: str) -> str:
     return str(settings.PILOTHOUSE_URL).rstrip("/") + path
 
 
-def _send(mails: Sequence[EmailMessage]) -> int | None:
-    """Return how many mails were sent; None if the server could not be reached."""
-    if not mails:
-        return 0
-    server, sent = get_connection(), None
+def _send(mails: Iterable[EmailMessage]) -> tuple[int, int]:
+    """Return how many mails were sent, and how many are worth another try."""
+    server, waiting, sent, later = get_connection(), deque(mails), 0, 0
     try:
-        server.open()
-        sent = sum(_send_one(server, mail) for mail in mails)
+        while waiting:
+            server.open()
+            outcome = _send_one(server, waiting.popleft())
+            sent, later = sent + (outcome == "sent"), later + (outcome == "later")
         server.close()
-    except (SMTPException, OSError):
-        log.exception("The mail server could not be reached; it was to send: %s", mails[0].subject)
-    return sent
+    except OSError:
+        about = waiting[0].subject if waiting else "nothing more"
+        log.exception("The mail server could not be reached; it was to send: %s", about)
+    return sent, later + len(waiting)
 
 
-def _send_one(server: BaseEmailBackend, mail: EmailMessage) -> int:
+def _send_one(server: BaseEmailBackend, mail: EmailMessage) -> Literal["sent", "later", "never"]:
     try:
-        return server.send_messages([mail])
-    except (SMTPException, OSError):
-        log.exception("A mail could not be sent: %s", mail.subject)
-        return 0
+        server.send_messages([mail])
+    except (OSError, ValueError) as error:
+        if _is_final(error):
+            log.exception("A mail to %s was refused: %s", ", ".join(mail.to), mail.subject)
+            return "never"
+        log.exception("A mail to %s could not be sent now: %s", ", ".join(mail.to), mail.subject)
+        server.close()
+        return "later"
+    return "sent"
+
+
+def _is_final(error: Exception) -> bool:
+    """Return whether another try would fare no better: the address cannot be written, or the server said so (5xx)."""
+    if isinstance(error, SMTPRecipientsRefused):
+        return all(code >= REFUSED for code, _ in error.recipients.values())
+    if isinstance(error, SMTPResponseException):
+        return error.smtp_code >= REFUSED
+    return isinstance(error, (ValueError, SMTPNotSupportedError))
 
 
 def owners_of(release: Release) -> list[User]:
