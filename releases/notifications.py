@@ -132,9 +132,9 @@ def _send_one(server: BaseEmailBackend, mail: EmailMessage) -> Literal["sent", "
         server.send_messages([mail])
     except (OSError, ValueError) as error:
         if _is_final(error):
-            log.exception("A mail to %s was refused: %s", ", ".join(mail.to), mail.subject)
+            log.exception("A mail to %s was refused: %s", mail.to, mail.subject)
             return "never"
-        log.exception("A mail to %s could not be sent now: %s", ", ".join(mail.to), mail.subject)
+        log.exception("A mail to %s could not be sent now: %s", mail.to, mail.subject)
         server.close()
         return "later"
     return "sent"

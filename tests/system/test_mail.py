@@ -41,19 +41,29 @@ phases:
 class Post:
     """A mail server: what it was given, and what it says to an address or to a mail."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1", **how: Any) -> None:
+        self.host, self.port, self._how = host, free_port(), how
         self.taken: list[Envelope] = []
         self.sessions: list[Session] = []
         self.to: dict[str, str] = {}
         self.data = "250 OK"
 
-    async def handle_RCPT(self, _: SMTP, session: Session, letter: Envelope, address: str, options: list[str]) -> str:
+    def start(self) -> None:
+        self._controller = Controller(self, hostname=self.host, port=self.port, **self._how)
+        self._controller.start()
+
+    def stop(self) -> None:
+        self._controller.stop(no_assert=True)
+
+    async def handle_RCPT(  # noqa: N802
+        self, _: SMTP, session: Session, letter: Envelope, address: str, options: list[str]
+    ) -> str:
         said = self.to.get(address, "250 OK")
         if said.startswith("250"):
             letter.rcpt_tos.append(address)
         return said
 
-    async def handle_DATA(self, _: SMTP, session: Session, letter: Envelope) -> str:
+    async def handle_DATA(self, _: SMTP, session: Session, letter: Envelope) -> str:  # noqa: N802
         if self.data.startswith("250"):
             self.taken.append(letter)
             self.sessions.append(session)
@@ -65,21 +75,15 @@ class Post:
 
 
 @pytest.fixture
-def server(settings: Settings) -> Iterator[Controller]:
+def post(settings: Settings) -> Iterator[Post]:
     """A server at the port of the settings, which a test can stop and start again."""
-    controller = Controller(Post(), hostname="127.0.0.1", port=free_port())
-    controller.start()
+    post = Post()
+    post.start()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", controller.port, 5
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = post.host, post.port, 5
     settings.DEFAULT_FROM_EMAIL, settings.PILOTHOUSE_URL = "Ship <ship@example.org>", "https://ship.example/"
-    yield controller
-    controller.stop(no_assert=True)
-
-
-@pytest.fixture
-def post(server: Controller) -> Post:
-    assert isinstance(server.handler, Post)
-    return server.handler
+    yield post
+    post.stop()
 
 
 @pytest.fixture
@@ -128,7 +132,7 @@ def test_a_notice_arrives_as_a_plain_letter_with_its_links(told: Release, owner:
 def test_what_is_refused_for_good_is_logged_and_given_up(told: Release, owner: User, post: Post, caplog: Any) -> None:
     post.to["owner@example.com"] = "550 5.1.1 No such person"
     mail(owner)
-    assert "A mail to owner@example.com was refused: Räum auf waits for you" in caplog.text
+    assert "A mail to ['owner@example.com'] was refused: Räum auf waits for you" in caplog.text
     assert "No such person" in caplog.text
     assert Notice.objects.get().mail_at is None
     assert Notice.objects.get().read_at is None, "it stays on the pages"
@@ -146,14 +150,12 @@ def test_what_is_put_off_is_tried_again(told: Release, owner: User, post: Post, 
     assert len(post.taken) == 1
 
 
-def test_while_the_server_is_away_nothing_is_lost(
-    told: Release, owner: User, post: Post, server: Controller, caplog: Any
-) -> None:
-    server.stop()
+def test_while_the_server_is_away_nothing_is_lost(told: Release, owner: User, post: Post, caplog: Any) -> None:
+    post.stop()
     assert [mail(owner, minutes) for minutes in (0, 5)] == [0, 0]
     assert caplog.text.count("The mail server could not be reached; it was to send: Räum auf waits for you") == 2
     assert is_kept(10)
-    server.start()
+    post.start()
     assert mail(owner, 10) == 1
     assert len(post.taken) == 1
 
@@ -161,7 +163,7 @@ def test_while_the_server_is_away_nothing_is_lost(
 def test_an_address_that_cannot_be_written_keeps_no_other_owner_from_being_told(
     shop: Any, owner: User, post: Post, caplog: Any
 ) -> None:
-    for name, address in (("able", "no address at all"), ("baker", "a\nb@example.org"), ("zoe", "zoe@example.org")):
+    for name, address in (("able", "a\nb@example.org"), ("zoe", "zoe@example.org")):
         User.objects.filter(pk=member(name, "qa").pk).update(email=address)
     release = planned(shop)
     stop()
@@ -169,7 +171,7 @@ def test_an_address_that_cannot_be_written_keeps_no_other_owner_from_being_told(
     assert until is not None
     assert notifications.announce(release.pk, until) == 2
     assert [one.rcpt_tos for one in post.taken] == [["owner@example.com"], ["zoe@example.org"]]
-    assert caplog.text.count("was refused") == 2
+    assert r"A mail to ['a\nb@example.org'] was refused" in caplog.text
 
 
 def test_an_owner_whose_mail_is_put_off_costs_the_others_nothing(shop: Any, owner: User, post: Post) -> None:
@@ -190,15 +192,13 @@ def test_a_server_that_asks_for_tls_and_a_password_gets_both(
     authority, shows = certificate(tmp_path, "localhost")
 
     def knows(_: SMTP, session: Session, letter: Envelope, how: str, given: Any) -> AuthResult:
-        return AuthResult(success=given == LoginPassword(b"pilothouse", b"pass word"))
+        return AuthResult(success=given == LoginPassword(b"pilothouse", b"pass word"), handled=False)
 
-    post = Post()
-    safe: dict[str, Any] = {"tls_context": shows, "require_starttls": True, "auth_required": True}
-    controller = Controller(post, hostname="localhost", port=free_port(), authenticator=knows, **safe)
-    controller.start()
+    post = Post("localhost", tls_context=shows, require_starttls=True, auth_required=True, authenticator=knows)
+    post.start()
     try:
         settings.EMAIL_BACKEND, settings.EMAIL_TIMEOUT = "django.core.mail.backends.smtp.EmailBackend", 5
-        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS = "localhost", controller.port, True
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS = post.host, post.port, True
         settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "pilothouse", "pass word"
         assert mail(owner) == 0
         assert "CERTIFICATE_VERIFY_FAILED" in caplog.text, "nobody knows who that is"
@@ -210,14 +210,14 @@ def test_a_server_that_asks_for_tls_and_a_password_gets_both(
         assert mail(owner, 10) == 1
         assert (post.sessions[0].ssl is not None, post.sessions[0].authenticated) == (True, True)
     finally:
-        controller.stop()
+        post.stop()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_mails_by_the_address_in_its_environment(
-    told: Release, owner: User, post: Post, server: Controller, tmp_path: Path, monkeypatch: Any
+    told: Release, owner: User, post: Post, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setenv("EMAIL_URL", f"smtp://127.0.0.1:{server.port}")
+    monkeypatch.setenv("EMAIL_URL", f"smtp://127.0.0.1:{post.port}")
     monkeypatch.setenv("PILOTHOUSE_URL", "https://ship.example")
     Notice.objects.update(at=timezone.now(), mail_at=timezone.now())
     with worker(tmp_path / "worker.log"):
