@@ -218,8 +218,7 @@ class Connections(Documents):
 
     def queryset_for(self, request: Request) -> QuerySet[Connection]:
         """Return the connections that the caller may look at or change."""
-        held = [f"activities.{verb}_connection" for verb in ("view", "change", "delete")]
-        return visible_by_any(request.user, held, Connection.objects.select_related("secret"))
+        return services.visible_connections(request.user)
 
     @describe(
         "Test a connection. The engine says whom it takes us for; what is wrong is a problem with the code "

@@ -99,6 +99,12 @@ def visible_activities(actor: Actor) -> models.QuerySet[Activity]:
     return visible_by_any(actor, held, Activity.objects.all())
 
 
+def visible_connections(actor: Actor) -> models.QuerySet[Connection]:
+    """Returns the connections that `actor` may look at or change."""
+    held = [f"activities.{verb}_connection" for verb in ("view", "change", "delete")]
+    return visible_by_any(actor, held, Connection.objects.select_related("secret"))
+
+
 @transaction.atomic
 def apply_activity(actor: Actor, document: Document, *, now: datetime) -> Change:
     """Makes the document the draft of the store activity it names. Revisions stay as they are.

@@ -14,21 +14,34 @@ from processes.services.publishing import (
     publish_process,
     publish_together,
 )
+from processes.services.ready_made import (
+    Added,
+    Standing,
+    add_ready_made,
+    connections_for,
+    require_look,
+    standings,
+    standings_of,
+)
 from processes.services.removing import delete_input_set, delete_process, delete_resource
 from processes.services.saving import apply_resource, export_process, export_resource, note_edit, save_process
 from processes.uses import Use, used_by
 
 __all__ = [
+    "Added",
     "Applied",
     "Completeness",
     "Publication",
+    "Standing",
     "Use",
     "Verdict",
+    "add_ready_made",
     "apply",
     "apply_resource",
     "check_document",
     "check_draft",
     "completeness",
+    "connections_for",
     "delete_input_set",
     "delete_process",
     "delete_resource",
@@ -43,7 +56,10 @@ __all__ = [
     "note_edit",
     "publish_process",
     "publish_together",
+    "require_look",
     "save_input_set",
     "save_process",
+    "standings",
+    "standings_of",
     "used_by",
 ]
