@@ -85,7 +85,9 @@ class ConnectionForm(FaultForm):
         known = Secret.objects.values_list("name", flat=True) if may_name_secrets(self.request) else [named]
         names = sorted({*known, named} - {""})
         self.fields["secret_name"].choices = [("", "None"), *((name, name) for name in names)]  # type: ignore[attr-defined]
-        self.initial.update(provider=own.provider, secret_name=named, settings=own.settings, limits=own.limits)
+        asked = "" if own.pk else self.initial.get("provider", "")
+        provider = own.provider or asked
+        self.initial.update(provider=provider, secret_name=named, settings=own.settings, limits=own.limits)
 
     def document(self) -> dict[str, Any]:
         """The connection's document, as typed."""

@@ -25,6 +25,7 @@ from config.rest.paging import Pages
 from config.rest.views import Router, digest_tag, etag, whole_number
 from processes import services
 from processes.api_apply import Apply, Export
+from processes.api_ready_made import ReadyMade
 from processes.models import InputSet, Process, ProcessRevision, Resource
 from processes.seeing import visible_input_sets, visible_processes
 
@@ -345,4 +346,5 @@ def routes(router: Router) -> None:
     router.register("input-sets", InputSets, basename="input-set")
     router.register("resources", Resources, basename="resource")
     router.register("apply", Apply, basename="apply")
+    router.register("store/shipped", ReadyMade, basename="ready-made")
     router.single("export", Export)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from processes.views import processes, store
+from processes.views import processes, ready_made, store
 
 process_pages = (
     [
@@ -31,4 +31,8 @@ store_pages = (
     "store",
 )
 
-urlpatterns = [path("", include(process_pages)), path("", include(store_pages))]
+urlpatterns = [
+    path("", include(process_pages)),
+    path("", include(store_pages)),
+    path("ready-made/", ready_made.ready_made, name="ready-made"),
+]

@@ -20,7 +20,7 @@ from activities.models import Activity, ActivityRevision, Connection
 from activities.services import visible_activities, visible_connections
 from config.errors import Fault, InvalidInput, NotPermitted
 from config.models import Event
-from config.permissions import allowed
+from config.permissions import allowed, require
 from config.trail import Actor, record
 from processes.ready_made import Document, Shipped, fitted, shipped
 from processes.services.applying import Applied, apply
@@ -102,6 +102,7 @@ def add_ready_made(
     `only` the ids, as they come, of those that are wanted (all if empty). What somebody has changed since, or runs on
     another connection, is left alone unless `replace`. Raises InvalidInput with every fault, NotPermitted, Conflict.
     """
+    require(actor, "activities.add_activity")
     ships = _checked(actor, provider, connection, prefix, only)
     connection = connection or ships.connection
     chosen = [one for one in ships.documents if not only or one["id"] in only]

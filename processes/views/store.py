@@ -17,6 +17,7 @@ from config.permissions import allowed
 from processes import reading
 from processes.blueprint import outputs_of
 from processes.outline import approvals_of, asks_of, declared_in, facts_of, work_of
+from processes.services.ready_made import MAY_LOOK
 from processes.views.frame import DRAFT, PAGE, comparison, download, one_page, revision_number, revisions_page, searched
 
 KINDS = {"": "Any kind", "automated": "Automated", "manual": "Manual", "signal": "Signal", "wait": "Wait"}
@@ -32,6 +33,7 @@ def show_list(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(kind=kind)
     context |= one_page(reading.activity_overviews(request.user, rows, most=PAGE + 1))
     context |= {"kinds": KINDS.items(), "kind": kind if kind in KINDS else ""}
+    context["may_look"] = any(allowed(person(request), permission) for permission in MAY_LOOK)
     context["may_add"] = request.user.is_staff and allowed(person(request), "activities.add_activity")
     name = (
         "processes/store/_list.html" if request.headers.get("HX-Target") == "div#list" else "processes/store/list.html"

@@ -29,6 +29,8 @@ OWN = {"me/", "preferences/", "notices/read/"}
 #: What a stranger is told where there is no single thing to be hidden: (method, address) -> status.
 REFUSED = {
     ("post", "apply/"): 403,
+    ("get", "store/shipped/"): 403,
+    ("post", "store/shipped/"): 403,
     ("post", "releases/"): 400,  # it names a process which they may not see
     ("post", "freeze-exceptions/"): 400,  # it names a freeze and a release which they may not see
     ("post", "stop-the-line/"): 403,
