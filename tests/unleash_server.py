@@ -6,11 +6,7 @@ Used by the tests and by whoever wants to show one. Needs Node.js; nothing else 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,17 +17,11 @@ from typing import Any
 import psycopg
 
 from config.embedded import DATABASE_USER, State
-from config.privileges import end_with_parent
-from tests.system.installation import free_port
+from tests.installed import CannotBeHad, free_port, installed, read, run, serving
 
 VERSION = "7.5.1"
-PATIENCE = 90.0
 ENVIRONMENT = "development"
 ADMIN_TOKEN, CLIENT_TOKEN = "*:*.pilothouse-admin", f"*:{ENVIRONMENT}.pilothouse-client"
-
-
-class CannotBeHad(Exception):
-    """Unleash could not be installed here."""
 
 
 @dataclass(frozen=True)
@@ -58,20 +48,16 @@ class Unleash:
         return found
 
 
-def install(folder: Path) -> Path:
-    """Returns the program, installed into a folder of its own in `folder` the first time. Raises CannotBeHad."""
-    place = folder / f"unleash-{VERSION}"
-    if not (place / "ready").exists():
-        if shutil.which("node") is None:
-            raise CannotBeHad("there is no Node.js")
-        place.mkdir(parents=True, exist_ok=True)
-        npm = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(place)]
-        try:
-            subprocess.run([*npm, f"unleash-server@{VERSION}"], check=True, capture_output=True, timeout=400)
-        except (subprocess.SubprocessError, OSError) as error:
-            raise CannotBeHad(str(error)) from error
-        (place / "ready").touch()
-    return place / "node_modules/unleash-server/dist/server.js"
+def program() -> Path:
+    """The path of the program. Raises CannotBeHad."""
+    return installed(f"unleash-{VERSION}", _install) / "node_modules/unleash-server/dist/server.js"
+
+
+def _install(place: Path) -> None:
+    if shutil.which("node") is None:
+        raise CannotBeHad("Unleash needs Node.js, and there is none here")
+    quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"]
+    run("npm", "install", *quiet, "--prefix", place, f"unleash-server@{VERSION}")
 
 
 @contextmanager
@@ -80,29 +66,13 @@ def unleash(state: State, database: str = "unleash", *, fresh: bool = False, por
 
     `fresh` throws an earlier database of that name away. Raises CannotBeHad.
     """
-    program, port = install(state.path), port or free_port()
+    path, port = program(), port or free_port()
     _make_database(state, database, fresh=fresh)
-    with (state.logs / "unleash.log").open("wb") as log:
-        environment = os.environ | _environment(state, database, port)
-        here = os.getpid()
-        process = subprocess.Popen(
-            ["node", str(program)],
-            env=environment,
-            cwd=program.parent,
-            stdout=log,
-            stderr=log,
-            preexec_fn=lambda: end_with_parent(signal.SIGTERM, here),
-        )
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/health", process, Path(log.name))
-            yield Unleash(f"http://127.0.0.1:{port}")
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    environment, told = _environment(state, database, port), state.logs / "unleash.log"
+    told.write_bytes(b"")
+    with serving(["node", path], cwd=path.parent, told=told, environment=environment) as wait:
+        wait(lambda: bool(read(f"http://127.0.0.1:{port}/health")))
+        yield Unleash(f"http://127.0.0.1:{port}")
     if fresh:
         _drop(state, database)
 
@@ -142,15 +112,3 @@ def _drop(state: State, database: str) -> None:
 
 def _connect(state: State) -> psycopg.Connection[Any]:
     return psycopg.connect(host=str(state.sockets), user=DATABASE_USER, dbname="postgres", autocommit=True)
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            assert process.poll() is None, log.read_text()[-2_000:]
-            assert time.monotonic() < until, log.read_text()[-2_000:]
-        time.sleep(0.2)

@@ -1,20 +1,14 @@
 """The provider `buildbot` against a real Buildbot: a master and a worker of their own, on this machine.
 
-Buildbot is put into an environment in the state folder once, with pip; where it cannot be had, these tests are skipped.
+Where Buildbot cannot be had, these tests are skipped.
 """
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,114 +17,24 @@ from activities.engines import Connected
 from activities.providers.buildbot import BuildbotEngine
 from activities.runners import Order, Outcome
 from activities.web.client import Web, make_pool
-from config.embedded import state
 from config.errors import RunnerRefused
+from tests import buildbot_server
+from tests.buildbot_server import PASSWORD
+from tests.installed import CannotBeHad
 from tests.loops import finish
 
-VERSION = "4.3.0"
 PATIENCE = 60.0
 ENGINE = BuildbotEngine()
-MASTER = """
-from buildbot.plugins import schedulers, steps, util, worker
-c = BuildmasterConfig = {{"protocols": {{"pb": {{"port": "tcp:{pb}:interface=127.0.0.1"}}}}}}
-c["buildbotNetUsageData"] = None
-c["db"] = {{"db_url": "sqlite:///state.sqlite"}}
-c["workers"] = [worker.Worker("w1", "pw", max_builds=1)]
-image = util.Interpolate("echo '{{\\"image\\": \\"cart:%(prop:version)s\\"}}'")
-hand = steps.SetPropertyFromCommand(command=["sh", "-c", image], property="pilothouse_outputs")
-say = steps.ShellCommand(name="say", command=["echo", util.Interpolate("deploying %(prop:version)s dry=%(prop:dry)s")])
-works = {{
-    "deploy": [say, hand],
-    "broken": [say, steps.ShellCommand(name="test", command=["sh", "-c", "echo it does not hold; exit 3"])],
-    "slow": [steps.ShellCommand(name="wait", command=["sleep", "120"])],
-    "merging": [steps.ShellCommand(name="wait", command=["sleep", "120"])],
-}}
-c["builders"] = [
-    util.BuilderConfig(name=n, workernames=["w1"], factory=util.BuildFactory(w), collapseRequests=n == "merging")
-    for n, w in works.items()]
-fields = [
-    util.StringParameter(name="version", default="1", required=True), util.BooleanParameter(name="dry", default=False)]
-c["schedulers"] = [
-    schedulers.ForceScheduler(name="shop", builderNames=list(works), codebases=[""], properties=fields)]
-c["buildbotURL"] = "http://127.0.0.1:{web}/"
-c["www"] = {{
-    "port": "tcp:{web}:interface=127.0.0.1",
-    "auth": util.UserPasswordAuth({{"pilothouse": "bb-secret"}}),
-    "authz": util.Authz(
-        allowRules=[util.AnyControlEndpointMatcher(role="admins")],
-        roleMatchers=[util.RolesFromUsername(roles=["admins"], usernames=["pilothouse"])]),
-}}
-"""
-TAC = """
-from twisted.application import service
-from buildbot_worker.bot import Worker
-application = service.Application("buildbot-worker")
-Worker("127.0.0.1", {pb}, "w1", "pw", {folder!r}, 60, umask=None).setServiceParent(application)
-"""
 
 
 @pytest.fixture(scope="module")
-def commands() -> Path:
-    """The folder of Buildbot's commands."""
-    place = state().path / f"buildbot-{VERSION}"
-    if not (place / "ready").exists():
-        wanted = [f"{name}=={VERSION}" for name in ("buildbot", "buildbot-worker", "buildbot-www")]
-        try:
-            subprocess.run([sys.executable, "-m", "venv", str(place)], check=True, capture_output=True, timeout=120)
-            pip = [str(place / "bin/python"), "-m", "pip", "install", "--quiet", *wanted]
-            subprocess.run(pip, check=True, capture_output=True, timeout=300)
-        except (subprocess.SubprocessError, OSError) as error:
-            pytest.skip(f"Buildbot cannot be had: {error}")
-        (place / "ready").touch()
-    return place / "bin"
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
-
-
-@pytest.fixture(scope="module")
-def buildbot(commands: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def buildbot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Buildbot with one worker."""
-    folder, web, pb = tmp_path_factory.mktemp("buildbot"), free_port(), free_port()
-    environment = {**os.environ, "PATH": f"{commands}:{os.environ['PATH']}"}
-    subprocess.run([commands / "buildbot", "create-master", folder / "master"], check=True, capture_output=True)
-    (folder / "master/master.cfg").write_text(MASTER.format(web=web, pb=pb))
-    (folder / "worker").mkdir()
-    (folder / "worker/buildbot.tac").write_text(TAC.format(pb=pb, folder=str(folder / "worker")))
-    said = (folder / "said").open("wb")
-    twistd = [str(commands / "twistd"), "--nodaemon", "--no_save", "-y", "buildbot.tac"]
-    running = [
-        subprocess.Popen(twistd, cwd=folder / name, env=environment, stdout=said, stderr=said)
-        for name in ("master", "worker")
-    ]
     try:
-        address = f"http://127.0.0.1:{web}"
-        wait_for(lambda: b'"connected_to":[{' in read(f"{address}/api/v2/workers"), folder / "master/twistd.log")
-        yield address
-    finally:
-        for one in running:
-            one.terminate()
-        for one in running:
-            one.wait(20)
-
-
-def read(url: str) -> bytes:
-    try:
-        request = urllib.request.Request(url, headers={"Accept": "application/json"})
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            return bytes(answer.read())
-    except OSError:
-        return b""
-
-
-def wait_for(holds: Callable[[], bool], told: Path) -> None:
-    until = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < until, told.read_text()[-2_000:]
-        time.sleep(0.2)
+        with buildbot_server.buildbot(tmp_path_factory.mktemp("buildbot")) as address:
+            yield address
+    except CannotBeHad as error:
+        pytest.skip(f"Buildbot cannot be had: {error}")
 
 
 @pytest.fixture(autouse=True)
@@ -141,13 +45,13 @@ def _allowed(settings: Any) -> None:
 def order_for(address: str, pipeline: str, key: str, **rest: Any) -> Order:
     settings = {"url": address, "username": "pilothouse"}
     given = {"version": "1.4.0", "dry": "true"}
-    return Order(key, settings, {"pipeline": pipeline}, "bb-secret", given, started_at=datetime.now(UTC), **rest)
+    return Order(key, settings, {"pipeline": pipeline}, PASSWORD, given, started_at=datetime.now(UTC), **rest)
 
 
 def ask(call: Callable[[Web], Coroutine[Any, Any, Any]]) -> Any:
     async def story() -> Any:
         async with make_pool() as pool:
-            return await call(Web(pool, ["bb-secret"]))
+            return await call(Web(pool, [PASSWORD]))
 
     return finish(story())
 
@@ -222,7 +126,7 @@ def test_who_may_not_start_is_refused(buildbot: str) -> None:
 
 
 def test_a_connection_is_tested_and_its_pipelines_are_picked(buildbot: str) -> None:
-    known = Connected("bb", {"url": buildbot, "username": "pilothouse"}, "bb-secret")
+    known = Connected("bb", {"url": buildbot, "username": "pilothouse"}, PASSWORD)
     assert ask(lambda web: ENGINE.check(known, web)) == "Buildbot knows us as pilothouse."
     found = ask(lambda web: ENGINE.pipelines(known, web, ""))
     assert [one.id for one in found] == ["shop", "shop/deploy", "shop/broken", "shop/slow", "shop/merging"]

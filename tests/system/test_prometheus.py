@@ -1,6 +1,6 @@
 """The provider `prometheus` against a real Prometheus on this machine, asked by the real follower in a release too.
 
-Debian's package is unpacked into the state folder once; where it cannot be had, these tests are skipped.
+Where it cannot be had, these tests are skipped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from activities.runners import Order, Outcome
 from config.errors import RunnerRefused
 from tests import prometheus_server
 from tests.asking import Asking
-from tests.prometheus_server import CannotBeHad, Service, free_port, serving
+from tests.installed import CannotBeHad, free_port, read
+from tests.prometheus_server import Service, serving
 
 ASKING = Asking(PrometheusEngine(), "pr-secret")
 PATIENCE = 60.0
@@ -67,7 +68,7 @@ def followed(order: Order, outcome: Outcome) -> Outcome:
 def seen(address: str, query: str) -> None:
     """Wait until Prometheus has scraped what a query finds."""
     until = time.monotonic() + PATIENCE
-    while b'"value":' not in prometheus_server.read(f"{address}/api/v1/query?query={query}"):
+    while b'"value":' not in read(f"{address}/api/v1/query?query={query}"):
         assert time.monotonic() < until
         time.sleep(0.2)
 

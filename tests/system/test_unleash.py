@@ -1,7 +1,6 @@
 """The provider `unleash` against a real Unleash, through releases that a follower follows.
 
-Unleash is put into the state folder once, with npm, and keeps its data in the embedded PostgreSQL; where it cannot be
-had, these tests are skipped.
+Unleash keeps its data in the embedded PostgreSQL; where it cannot be had, these tests are skipped.
 """
 
 from __future__ import annotations
@@ -20,7 +19,8 @@ from activities.secrets import set_secret
 from releases.models import ActivityRun, Attempt, Release
 from tests.builders import start, work
 from tests.following import following, until
-from tests.unleash_server import ADMIN_TOKEN, ENVIRONMENT, CannotBeHad, Unleash, unleash
+from tests.installed import CannotBeHad
+from tests.unleash_server import ADMIN_TOKEN, ENVIRONMENT, Unleash, unleash
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.system]
 
