@@ -9,13 +9,16 @@ JOBS ?= 3
 PACKAGES := config calendar_app releases processes activities
 
 .DEFAULT_GOAL := help
-.PHONY: help run test crash screens requests lint format types imports migrations check screenshots bench lock clean chromium
+.PHONY: help run demo-real test crash screens requests lint format types imports migrations check screenshots bench lock clean chromium
 
 help:  ## Shows this list
-	@sed -n 's/^\([a-z]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST)
 
 run: $(VENV)/.runs  ## Starts everything and shows the first release; PORT=8001 chooses a port, ARGS=--no-demo skips it
 	@PILOTHOUSE_LOCAL_PROVIDER=$${PILOTHOUSE_LOCAL_PROVIDER:-true} exec $(BIN)/python manage.py run $(ARGS)
+
+demo-real: $(VENV)/.develops  ## Plays a release over a real Buildbot, Unleash and Prometheus, which it installs; PORT=8001
+	@exec $(BIN)/python -m tests.real
 
 test: $(VENV)/.develops chromium  ## Runs every test on a real PostgreSQL, broker and browser; ARGS="-k word" chooses, JOBS=6 hurries
 	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
