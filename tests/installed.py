@@ -21,7 +21,7 @@ from config.embedded import ROOT
 from config.privileges import end_with_parent
 
 FOLDER = ROOT / os.environ.get("PILOTHOUSE_SERVERS", ".pilothouse/servers")
-PATIENCE = 90.0
+PATIENCE = 180.0
 INSTALLS_WITHIN = 900.0
 
 
