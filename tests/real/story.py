@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
-import yaml
 
+from processes.document import dump, load
 from tests.installed import read
 from tests.real.engines import SECRETS, Engines
 from tests.system.installation import Installation
@@ -47,11 +47,11 @@ class Story:
 
     def prepare(self) -> None:
         """Otto connects the engines and tests them, Devika adds what comes ready-made and publishes the process."""
-        documents = list(yaml.safe_load_all(self.engines.documents()))
+        documents = load(self.engines.documents())
         for name, value in SECRETS.items():
             self.otto.ask("PUT", f"secrets/{name}/", {"value": value})
         connections = [one for one in documents if one["kind"] == "Connection"]
-        self.otto.ask("POST", "apply/", text=yaml.safe_dump_all(connections))
+        self.otto.ask("POST", "apply/", text=dump(connections))
         for one in connections:
             told = self.otto.ask("POST", f"connections/{one['id']}/check/")["message"]
             self.say(f"otto has connected {one['name']} at {one['settings']['url']}. {told}")
@@ -59,7 +59,7 @@ class Story:
             added = self.dev.ask("POST", "store/shipped/", {"provider": provider})["results"]
             self.say(f"dev has added to the store: {', '.join(one['id'] for one in added)}.")
         process = [one for one in documents if one["kind"] == "Process"]
-        self.dev.ask("POST", "apply/?publish=true", text=yaml.safe_dump_all(process))
+        self.dev.ask("POST", "apply/?publish=true", text=dump(process))
         self.say(f"dev has published the process: {self.address}/processes/{PROCESS}/")
 
     def start(self, version: str, *, soak: str) -> int:
