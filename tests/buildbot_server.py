@@ -71,7 +71,7 @@ def buildbot(folder: Path, port: int = 0) -> Iterator[str]:
     (folder / "master/master.cfg").write_text(MASTER.format(web=web, pb=pb))
     (folder / "worker").mkdir()
     (folder / "worker/buildbot.tac").write_text(TAC.format(pb=pb, folder=str(folder / "worker")))
-    twistd, told = [found / "twistd", "--nodaemon", "--no_save", "-y", "buildbot.tac"], folder / "said"
+    twistd, told = [str(found / "twistd"), "--nodaemon", "--no_save", "-y", "buildbot.tac"], folder / "said"
     address = f"http://127.0.0.1:{web}"
     with (
         serving(twistd, cwd=folder / "master", told=told, environment=path) as wait,

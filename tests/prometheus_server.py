@@ -84,7 +84,7 @@ def running(folder: Path, port: int, scraped: int) -> Iterator[str]:
     path = program()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "prometheus.yml").write_text(CONFIGURATION.format(port=scraped))
-    command = [path, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
+    command = [str(path), f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
                f"--web.listen-address=127.0.0.1:{port}", "--query.lookback-delta=5s"]  # fmt: skip
     address = f"http://127.0.0.1:{port}"
     with server_in(command, cwd=folder, told=folder / "said") as wait:
