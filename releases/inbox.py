@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -37,7 +38,7 @@ from django.db.models.functions import Least
 from activities.fields import searchable
 from releases import assignees, policy
 from releases.execution import people
-from releases.models import ActivityRun, Release, ReleaseRole, SignOff, TaskRun
+from releases.models import ActivityRun, Evidence, Release, ReleaseRole, SignOff, TaskRun
 from releases.reading import columns
 from releases.reading.due import is_overdue
 
@@ -49,30 +50,54 @@ _WAITING = Q(state="on_hold") | Q(state="waiting", kind="manual")
 _OPEN_TASKS = Prefetch("tasks", TaskRun.objects.filter(done_at=None), to_attr="open_tasks")
 
 
+@dataclass(frozen=True, slots=True)
+class _Activity:
+    """An activity that waits or is held, as far as it decides of whom it asks what."""
+
+    state: str
+    attempt: int
+    work: Mapping[str, Any]
+    owners: Sequence[str]
+    started_by: int | None
+    due: Sequence[datetime | None]
+    tasks: Sequence[TaskRun]
+    signed: bool
+    files: int
+
+
 @dataclass(slots=True)
-class Waiting:
-    """An activity that waits for a person; `asks` says for what: decision, sign-off, task, form, evidence, done.
+class Call:
+    """What is asked of a person by the activity `id`; `asks` says what: decision, sign-off, task, form, evidence, done.
 
     `due_at` is the earliest moment at which it, its phase or one of this person's tasks in it is due; `tasks` are the
-    open tasks that this person may do.
+    open tasks that this person may do. `is_plain_sign_off` says that a signature is all that is asked, and all that
+    there is to look at.
     """
 
-    run: ActivityRun
+    id: int
+    name: str
     asks: list[str]
     since: datetime | None
+    opened_at: datetime | None
     due_at: datetime | None = None
     overdue: bool = False
+    is_plain_sign_off: bool = False
     tasks: list[TaskRun] = field(default_factory=list)
 
-    @property
-    def is_plain_sign_off(self) -> bool:
-        """Whether a signature is all that is asked, and all that there is to look at."""
-        return self.asks == ["sign-off"] and asks_only_signatures(self.run)
+
+@dataclass(slots=True)
+class Waiting(Call):
+    """The same with the activity itself, its release and its phase."""
+
+    run: ActivityRun = field(kw_only=True)
 
 
 def asks_only_signatures(run: ActivityRun) -> bool:
     """Return whether an activity asks for sign-offs and nothing else: no form, no tasks, no evidence."""
-    work = run.work
+    return _is_plain(run.work)
+
+
+def _is_plain(work: Mapping[str, Any]) -> bool:
     required = (work.get("evidence") or {}).get("required")
     return bool(work.get("approval")) and not (work.get("form") or work.get("tasks") or required)
 
@@ -84,36 +109,97 @@ def waiting_for(
 
     `now` (UTC), if it is not the clock's, decides what is overdue.
     """
+    return with_runs(calls_for(user, release=release, most=most, now=now))
+
+
+def with_runs(calls: Iterable[Call]) -> list[Waiting]:
+    """Return calls with the activities they are about. One query."""
+    found = list(calls)
+    runs = columns.asking(ActivityRun.objects.all()).in_bulk([call.id for call in found])
+    names = [column.name for column in fields(Call)]
+    return [
+        Waiting(**{name: getattr(call, name) for name in names}, run=runs[call.id]) for call in found if call.id in runs
+    ]
+
+
+def calls_for(
+    user: User, *, release: Release | None = None, most: int = MOST, now: datetime | None = None
+) -> list[Call]:
+    """Return the same as `waiting_for`, without the activities themselves. A few queries."""
     own: Names = {
         ("user", user.get_username()),
         *(("group", name) for name in user.groups.values_list("name", flat=True)),
     }
     roles = list(ReleaseRole.objects.filter(user=user, release__state__in=UNDER_WAY).values_list("release_id", "role"))
-    runs = (
-        _runs(user, release)
+    around = Q(release=release) if release is not None else Q(release__in=policy.visible_releases(user))
+    rows = (
+        _runs(around)
         .filter(_speaks_of(own) | _speaks_of_roles(roles))
         .order_by(F("first_due_at").asc(nulls_last=True), "opened_at", "id")
+        .values_list(*_COLUMNS)
     )
     found = []
-    for run in runs[:most]:
-        held = own | {("role", role) for release_id, role in roles if release_id == run.release_id}
-        if asks := _asks(user, run, held):
-            due_at = _due(run, held)
-            since = run.finished_at or run.started_at or run.opened_at
-            tasks = _own_tasks(run, held) if "task" in asks else []
-            found.append(Waiting(run, asks, since, due_at, is_overdue(due_at, None, now), tasks))
+    for row, activity in _activities(user, list(rows[:most])):
+        held = own | {("role", role) for release_id, role in roles if release_id == row["release_id"]}
+        if asks := _asks(user, activity, held):
+            tasks = _own_tasks(activity, held)
+            due_at = min((at for at in (*activity.due, *(task.due_at for task in tasks)) if at), default=None)
+            call = Call(row["id"], row["name"], asks, _since(row), row["opened_at"], due_at)
+            call.overdue = is_overdue(due_at, None, now)
+            call.is_plain_sign_off = asks == ["sign-off"] and _is_plain(activity.work)
+            call.tasks = tasks if "task" in asks else []
+            found.append(call)
     return sorted(found, key=_place)
 
 
-def _place(entry: Waiting) -> tuple[float, float]:
+_COLUMNS = (
+    "id", "name", "release_id", "state", "attempt", "work", "due_at", "opened_at", "started_at", "finished_at",
+    "phase__owners", "phase__due_at", "release__started_by_id",
+)  # fmt: skip
+
+
+def _activities(user: User, rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[dict[str, Any], _Activity]]:
+    """Yield each row by its columns' names, and what decides of whom it asks what. At most three queries."""
+    known = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+    ids = [row["id"] for row in known]
+    tasks: dict[int, list[TaskRun]] = defaultdict(list)
+    for task in TaskRun.objects.filter(activity_run__in=ids, done_at=None) if ids else ():
+        tasks[task.activity_run_id].append(task)
+    own = SignOff.objects.filter(user=user, void_at=None, activity_run__in=ids).order_by()
+    signed = set(own.values_list("activity_run_id", "attempt")) if ids else set()
+    asked = [row["id"] for row in known if _files_asked(row["work"])]
+    files = Counter(_files_of(asked)) if asked else Counter()
+    for row in known:
+        try_of = (row["id"], row["attempt"])
+        yield (
+            row,
+            _Activity(
+                state=row["state"],
+                attempt=row["attempt"],
+                work=row["work"],
+                owners=row["phase__owners"],
+                started_by=row["release__started_by_id"],
+                due=(row["due_at"], row["phase__due_at"]),
+                tasks=tasks[row["id"]],
+                signed=try_of in signed,
+                files=files[try_of],
+            ),
+        )
+
+
+def _files_of(runs: Iterable[int]) -> Iterable[tuple[int, int]]:
+    return Evidence.objects.filter(activity_run__in=runs).order_by().values_list("activity_run_id", "attempt")
+
+
+def _since(row: Mapping[str, Any]) -> datetime | None:
+    at: datetime | None = row["finished_at"] or row["started_at"] or row["opened_at"]
+    return at
+
+
+def _place(call: Call) -> tuple[float, float]:
     """Order by when it is due, then by when it opened."""
-    due, opened = entry.due_at, entry.run.opened_at
+    due, opened = call.due_at, call.opened_at
     return due.timestamp() if due else math.inf, opened.timestamp() if opened else 0
-
-
-def _due(run: ActivityRun, held: Names) -> datetime | None:
-    tasks = [task.due_at for task in _own_tasks(run, held)]
-    return min((at for at in (run.due_at, run.phase.due_at, *tasks) if at is not None), default=None)
 
 
 def asking(run_id: int) -> ActivityRun | None:
@@ -133,11 +219,26 @@ def people_asked(run: ActivityRun) -> list[tuple[User, datetime | None]]:
     for user in assignees.people(run.release_id, names).prefetch_related("groups").order_by("pk"):
         held: Names = {("user", user.get_username()), *(("group", group.name) for group in user.groups.all())}
         held |= {("role", role) for user_id, role in roles if user_id == user.pk}
-        signed = run.all_sign_offs  # type: ignore[attr-defined]
-        run.own_sign_offs = [sign for sign in signed if sign.user_id == user.pk]  # type: ignore[attr-defined]
-        if _asks(user, run, held):
-            found.append((user, _due(run, held)))
+        activity = _activity_of(run, user)
+        if _asks(user, activity, held):
+            tasks = (task.due_at for task in _own_tasks(activity, held))
+            found.append((user, min((at for at in (*activity.due, *tasks) if at is not None), default=None)))
     return found
+
+
+def _activity_of(run: ActivityRun, user: User) -> _Activity:
+    signs = [sign for sign in run.all_sign_offs if sign.user_id == user.pk]  # type: ignore[attr-defined]
+    return _Activity(
+        state=run.state,
+        attempt=run.attempt,
+        work=run.work,
+        owners=run.phase.owners,
+        started_by=run.release.started_by_id,
+        due=(run.due_at, run.phase.due_at),
+        tasks=run.open_tasks,  # type: ignore[attr-defined]
+        signed=any(sign.attempt == run.attempt for sign in signs),
+        files=sum(file.attempt == run.attempt for file in run.evidence.all()),
+    )
 
 
 def due_moments(run: ActivityRun) -> list[datetime]:
@@ -158,20 +259,12 @@ class ContainsAny(Func):
         super().__init__(F(document), Value(texts, ArrayField(TextField())))
 
 
-def _runs(user: User, release: Release | None) -> QuerySet[ActivityRun]:
-    around = Q(release=release) if release is not None else Q(release__in=policy.visible_releases(user))
+def _runs(around: Q) -> QuerySet[ActivityRun]:
     tasks = TaskRun.objects.filter(activity_run=OuterRef("pk"), attempt=OuterRef("attempt"), done_at=None)
     first_task = Subquery(tasks.order_by("due_at").values("due_at")[:1])
-    return (
-        columns.asking(ActivityRun.objects.all())
-        .alias(asked=searchable("work"), first_due_at=Least("due_at", "phase__due_at", first_task))
-        .filter(_WAITING, around, release__state__in=UNDER_WAY)
-        .prefetch_related(
-            _OPEN_TASKS,
-            Prefetch("sign_offs", SignOff.objects.filter(user=user, void_at=None), to_attr="own_sign_offs"),
-            "evidence",
-        )
-    )
+    dated = Least("due_at", "phase__due_at", first_task)
+    runs = ActivityRun.objects.alias(asked=searchable("work"), first_due_at=dated)
+    return runs.filter(_WAITING, around, release__state__in=UNDER_WAY)
 
 
 def _speaks_of(names: Names) -> Q:
@@ -197,34 +290,35 @@ def _spellings(kind: str, name: str) -> list[str]:
     return [f"{kind}:{name}"] if kind == "role" else [f"{kind}:{name}", name]
 
 
-def _asks(user: User, run: ActivityRun, held: Names) -> list[str]:
-    owner = _named(held, run.phase.owners)
-    if run.state == "on_hold":
+def _asks(user: User, activity: _Activity, held: Names) -> list[str]:
+    owner = _named(held, activity.owners)
+    if activity.state == "on_hold":
         return ["decision"] if owner else []
-    tasks = _own_tasks(run, held)
-    work, asks = run.work, ["task"] if tasks else []
+    tasks = _own_tasks(activity, held)
+    work, asks = activity.work, ["task"] if tasks else []
     if work.get("form") and not work.get("answered") and (owner or tasks):
         asks.append("form")
-    if _is_asked_to_sign(user, run, held):
+    if _is_asked_to_sign(user, activity, held):
         asks.append("sign-off")
-    required = int((work.get("evidence") or {}).get("required") or 0)
-    if required and owner and sum(file.attempt == run.attempt for file in run.evidence.all()) < required:
+    required = _files_asked(work)
+    if owner and activity.files < required:
         asks.append("evidence")
     if owner and not asks and not (work.get("approval") or work.get("form") or work.get("tasks") or required):
         asks.append("done")
     return asks
 
 
-def _own_tasks(run: ActivityRun, held: Names) -> list[TaskRun]:
-    open_tasks: list[TaskRun] = run.open_tasks  # type: ignore[attr-defined]
-    return [task for task in open_tasks if task.attempt == run.attempt and _named(held, task.groups)]
+def _files_asked(work: Mapping[str, Any]) -> int:
+    return int((work.get("evidence") or {}).get("required") or 0)
 
 
-def _is_asked_to_sign(user: User, run: ActivityRun, held: Names) -> bool:
-    terms: dict[str, Any] = run.work.get("approval") or {}
-    if any(sign.attempt == run.attempt for sign in run.own_sign_offs):  # type: ignore[attr-defined]
-        return False
-    if terms.get("four_eyes", True) and run.release.started_by_id == user.pk:
+def _own_tasks(activity: _Activity, held: Names) -> list[TaskRun]:
+    return [task for task in activity.tasks if task.attempt == activity.attempt and _named(held, task.groups)]
+
+
+def _is_asked_to_sign(user: User, activity: _Activity, held: Names) -> bool:
+    terms: dict[str, Any] = activity.work.get("approval") or {}
+    if activity.signed or (terms.get("four_eyes", True) and activity.started_by == user.pk):
         return False
     rules = terms.get("rules") or []
     return _named(held, [name for rule in rules for name in people.rule_names(rule)])

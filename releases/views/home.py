@@ -28,18 +28,18 @@ def show(request: HttpRequest) -> HttpResponse:
     Of what waits, the most urgent are shown; with `all` in the address everything, up to what an inbox holds.
     """
     now = timezone.now()
-    waiting, home = inbox.waiting_for(person(request)), home_of(request.user, now=now)
+    calls, home = inbox.calls_for(person(request)), home_of(request.user, now=now)
     exceptions = exceptions_to_decide(person(request), now=now)
     progress = progress_of(release.pk for release in home.under_way)
-    is_quiet = not (waiting or exceptions or home.under_way or home.days or home.finished)
-    shown = waiting if "all" in request.GET else waiting[:SHOWN]
+    is_quiet = not (calls or exceptions or home.under_way or home.days or home.finished)
+    shown = inbox.with_runs(calls if "all" in request.GET else calls[:SHOWN])
     context = {
         "inbox": shown,
         "exceptions": exceptions,
-        "waiting_count": len(waiting) + len(exceptions),
-        "hidden_count": len(waiting) - len(shown),
+        "waiting_count": len(calls) + len(exceptions),
+        "hidden_count": len(calls) - len(shown),
         "here": f"{reverse('releases:home')}{'?all=1' if 'all' in request.GET else ''}",
-        "is_full": len(waiting) >= inbox.MOST,
+        "is_full": len(calls) >= inbox.MOST,
         "may_approve": sum(entry.is_plain_sign_off for entry in shown),
         "may_retry": sum("decision" in entry.asks for entry in shown),
         "home": home,
@@ -57,7 +57,7 @@ def show(request: HttpRequest) -> HttpResponse:
 @require_safe
 def count(request: HttpRequest) -> HttpResponse:
     """Answer with the mark of how many things wait for this person, for the link to their home."""
-    waiting = inbox.waiting_for(person(request))
+    calls = inbox.calls_for(person(request))
     exceptions = exceptions_to_decide(person(request), now=timezone.now())
-    context = {"waiting_count": len(waiting) + len(exceptions), "is_full": len(waiting) >= inbox.MOST}
+    context = {"waiting_count": len(calls) + len(exceptions), "is_full": len(calls) >= inbox.MOST}
     return render(request, "releases/_waiting.html", context)

@@ -50,7 +50,7 @@ def head_of(request: HttpRequest, release: Release, tab: str) -> dict[str, Any]:
 
 def board_of(request: HttpRequest, release: Release, **more: Any) -> dict[str, Any]:
     """Return what the page of phases and activities shows; `more` is the open activity's panel, if one is open."""
-    waiting = inbox.waiting_for(person(request), release=release) if release.snapshot_id else []
+    waiting = inbox.calls_for(person(request), release=release) if release.snapshot_id else []
     head = head_of(request, release, "activities")
     phases = reading.release_tree(release)
     forecast = head["forecast"]
@@ -61,7 +61,7 @@ def board_of(request: HttpRequest, release: Release, **more: Any) -> dict[str, A
         "phases": phases,
         "graph": reading.release_graph(phases, critical) if release.snapshot_id else reading.planned_graph(release),
         "waiting": waiting,
-        "waits": {entry.run.pk for entry in waiting},
+        "waits": {call.id for call in waiting},
         "awaited_by": [] if release.finished_at else reading.awaited_by(request.user, release),
         "before": None if release.snapshot_id else reading.before_start(request.user, release, now=timezone.now()),
         "may_restart": "abort" in head["may"],
