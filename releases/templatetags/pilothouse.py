@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, lru_cache
+from html import escape
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,7 @@ from config.models import Event
 from releases import assignees, prose
 from releases.cadence import Bend
 from releases.models import Notice
+from releases.progress import Progress
 
 register = template.Library()
 
@@ -77,6 +79,7 @@ _BENDS = {
     "extra": ("plus", "Extra date"),
     "derived": ("link", "Derived"),
 }
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
@@ -128,6 +131,17 @@ def health(name: str) -> SafeString:
 
 
 @register.simple_tag
+def bar(progress: Progress) -> SafeString:
+    """Return how far something has come as a bar of coloured parts."""
+    parts = "".join(
+        f'<rect class="{name}" x="{begin}" width="{width}" height="6"/>' for name, begin, width in progress.parts
+    )
+    return SafeString(
+        f'<svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">{parts}</svg>'
+    )
+
+
+@register.simple_tag
 def stopped_by(findings: Sequence[Mapping[str, Any]]) -> SafeString:
     """Return how many things would stop a release, as icon and words; nothing when nothing would."""
     count = sum(1 for finding in findings if finding["stops"])
@@ -141,7 +155,7 @@ def stopped_by(findings: Sequence[Mapping[str, Any]]) -> SafeString:
 def asks(name: str) -> SafeString:
     """Return what is asked of somebody, as icon and words."""
     picture, text = _ASKS.get(name, ("waiting", name))
-    return format_html('<span class="tag">{}{}</span>', icon(picture), text)
+    return SafeString(f'<span class="tag">{icon(picture)}{escape(text)}</span>')
 
 
 @register.simple_tag
@@ -157,10 +171,12 @@ def moment(at: datetime | None, look: str = "") -> SafeString:
         return SafeString("")
     local = timezone.localtime(at)
     today = timezone.localtime().date()
+    time_of_day = f"{local.hour:02}:{local.minute:02}"
     if look == "time" and local.date() == today:
-        text = f"{local:%H:%M:%S %Z}"
+        text = f"{time_of_day}:{local.second:02} {local.tzname()}"
     else:
-        text = f"{local.day} {local:%b}{'' if local.year == today.year else f' {local.year}'}, {local:%H:%M %Z}"
+        year = "" if local.year == today.year else f" {local.year}"
+        text = f"{local.day} {_MONTHS[local.month - 1]}{year}, {time_of_day} {local.tzname()}"
     return _time(at, text)
 
 
@@ -176,8 +192,8 @@ def soon(at: datetime | None) -> SafeString:
 
 
 def _time(at: datetime, text: str) -> SafeString:
-    in_utc = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), in_utc, text)
+    in_utc = f"{at.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat(' ')} UTC"
+    return SafeString(f'<time datetime="{at.isoformat()}" title="{in_utc}">{escape(text)}</time>')
 
 
 @register.simple_tag
@@ -235,7 +251,7 @@ def took(start: datetime | None, end: datetime | None = None) -> SafeString:
     seconds = ((end or timezone.now()) - start).total_seconds()
     if end is not None:
         return SafeString(duration(seconds))
-    return format_html('<span data-running="{}">{}</span>', max(0, round(seconds)), duration(seconds))
+    return SafeString(f'<span data-running="{max(0, round(seconds))}">{duration(seconds)}</span>')
 
 
 @register.filter
@@ -311,7 +327,7 @@ def as_prose(text: str) -> SafeString:
 @register.simple_tag
 def once() -> SafeString:
     """Return the hidden mark by which a form that is sent twice is recognised."""
-    return format_html('<input type="hidden" name="once" value="{}">', uuid.uuid4().hex)
+    return SafeString(f'<input type="hidden" name="once" value="{uuid.uuid4().hex}">')
 
 
 @register.filter
