@@ -21,7 +21,7 @@ from calendar_app.periods import VIEWS, Period, period_of
 from calendar_app.reading import Band
 from config.errors import Fault
 from config.pages import page, person
-from config.permissions import visible_by_any
+from config.permissions import groups_of, visible_by_any
 from processes.models import Process, Resource
 from releases.views.planning import startable_processes
 
@@ -91,7 +91,7 @@ def _frame(
     resources = visible_by_any(user, ["processes.view_resource", "processes.change_resource"], Resource.objects.all())
     processes = Process.objects.filter(pk__in={one.process_id for one in groups}).order_by()
     tags = {tag for own in processes.values_list("body__tags", flat=True) for tag in own or ()}
-    mine = [f"user:{user.get_username()}", *(f"group:{name}" for name in user.groups.values_list("name", flat=True))]
+    mine = [f"user:{user.get_username()}", *(f"group:{name}" for name in sorted(groups_of(user)))]
     is_mine = set(asked.wanted.get("owner", ())) == set(mine)
     return {
         "asked": asked,

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 from django.contrib.auth.models import User
@@ -28,8 +29,18 @@ M = TypeVar("M", bound=models.Model)
 _TABLES = (get_user_obj_perms_model, get_group_obj_perms_model)
 #: The ids of a model's objects by the permission a person holds on them.
 Held = dict[str, set[int]]
-#: What has been read for this request, by person and model; None while there is none.
-_kept: ContextVar[dict[tuple[int, type[models.Model]], Held | None] | None] = ContextVar("kept", default=None)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What has been read for a request: what is held on objects, by person and model, and the names of groups."""
+
+    held: dict[tuple[int, type[models.Model]], Held | None] = field(default_factory=dict)
+    groups: dict[int, frozenset[str]] = field(default_factory=dict)
+
+
+#: What has been read for this request; None while there is none.
+_kept: ContextVar[_Kept | None] = ContextVar("kept", default=None)
 #: So many permissions on objects of one model are looked up once for a request; with more, the database joins.
 MOST_KEPT = 1000
 #: In plain SQL, as it is asked on every page: what a person holds on objects of a model, by itself and through groups.
@@ -40,12 +51,13 @@ _HELD = """
     SELECT p.codename, h.content_object_id FROM {of_groups} h JOIN auth_permission p ON p.id = h.permission_id
       JOIN auth_user_groups m ON m.group_id = h.group_id
      WHERE m.user_id = %(user)s LIMIT %(most)s"""
+_GROUPS = "SELECT g.name FROM auth_group g JOIN auth_user_groups m ON m.group_id = g.id WHERE m.user_id = %s"
 
 
 @contextmanager
 def keeping() -> Iterator[None]:
     """Reads what a person holds on single objects at most once a model while it lasts: for the length of a request."""
-    token = _kept.set({})
+    token = _kept.set(_Kept())
     try:
         yield
     finally:
@@ -142,9 +154,9 @@ def _held_by(user: User, model: type[models.Model]) -> Held | None:
     if kept is None:
         return None
     key = (user.pk, model)
-    if key not in kept:
-        kept[key] = _read_held(user, model)
-    return kept[key]
+    if key not in kept.held:
+        kept.held[key] = _read_held(user, model)
+    return kept.held[key]
 
 
 def _read_held(user: User, model: type[models.Model]) -> Held | None:
@@ -161,6 +173,19 @@ def _read_held(user: User, model: type[models.Model]) -> Held | None:
     for codename, pk in rows:
         held[codename].add(pk)
     return held
+
+
+def groups_of(user: User) -> frozenset[str]:
+    """Return the names of the groups a person is in, read once a request."""
+    kept = _kept.get()
+    found = None if kept is None else kept.groups.get(user.pk)
+    if found is None:
+        with connection.cursor() as cursor:
+            cursor.execute(_GROUPS, [user.pk])
+            found = frozenset(name for (name,) in cursor.fetchall())
+        if kept is not None:
+            kept.groups[user.pk] = found
+    return found
 
 
 def _tables_of(model: type[models.Model]) -> list[type[models.Model]]:

@@ -29,7 +29,8 @@ def people(release_id: int, names: Iterable[str]) -> QuerySet[User]:
 
 def is_one_of(user: User, release_id: int, names: Iterable[str]) -> bool:
     """Return whether `user` is among the people that `names` stand for in a release."""
-    return people(release_id, names).filter(pk=user.pk).exists()
+    wanted = list(names)
+    return bool(wanted) and people(release_id, wanted).filter(pk=user.pk).exists()
 
 
 def names_of_rule(rule: dict[str, object]) -> list[str]:

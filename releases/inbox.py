@@ -36,11 +36,13 @@ from django.db.models import (
 from django.db.models.functions import Least
 
 from activities.fields import searchable
+from config.permissions import groups_of
 from releases import assignees, policy
 from releases.execution import people
 from releases.models import ActivityRun, Evidence, Release, ReleaseRole, SignOff, TaskRun
 from releases.reading import columns
 from releases.reading.due import is_overdue
+from releases.reading.runs import Runs
 
 UNDER_WAY = ("running", "paused")
 ASKING = ("waiting", "on_hold")
@@ -126,10 +128,7 @@ def calls_for(
     user: User, *, release: Release | None = None, most: int = MOST, now: datetime | None = None
 ) -> list[Call]:
     """Return the same as `waiting_for`, without the activities themselves. A few queries."""
-    own: Names = {
-        ("user", user.get_username()),
-        *(("group", name) for name in user.groups.values_list("name", flat=True)),
-    }
+    own: Names = {("user", user.get_username()), *(("group", name) for name in groups_of(user))}
     roles = list(ReleaseRole.objects.filter(user=user, release__state__in=UNDER_WAY).values_list("release_id", "role"))
     around = Q(release=release) if release is not None else Q(release__in=policy.visible_releases(user))
     rows = (
@@ -138,8 +137,38 @@ def calls_for(
         .order_by(F("first_due_at").asc(nulls_last=True), "opened_at", "id")
         .values_list(*_COLUMNS)
     )
+    return _calls(user, [dict(zip(_COLUMNS, row, strict=True)) for row in rows[:most]], own, roles, now)
+
+
+def calls_in(user: User, release: Release, runs: Runs) -> list[Call]:
+    """Return what waits for `user` in one release, whose runs are known already. At most four queries."""
+    if release.state not in UNDER_WAY:
+        return []
+    work, phases = {run.pk: run.work for run in runs.waiting}, {phase.id: phase for phase in runs.phases}
+    known = {"release_id": release.pk, "release__started_by_id": release.started_by_id}
+    rows = [
+        {
+            **known,
+            **{name: getattr(row, name) for name in _OWN},
+            "work": work.get(row.id, {}),
+            "phase__owners": phases[row.phase_id].owners,
+            "phase__due_at": phases[row.phase_id].due_at,
+        }
+        for row in runs.activities
+        if row.state == "on_hold" or (row.state == "waiting" and row.kind == "manual")
+    ]
+    if not rows:
+        return []
+    own: Names = {("user", user.get_username()), *(("group", name) for name in groups_of(user))}
+    roles = list(ReleaseRole.objects.filter(user=user, release=release).values_list("release_id", "role"))
+    return _calls(user, rows, own, roles, None)
+
+
+def _calls(
+    user: User, rows: Sequence[dict[str, Any]], own: Names, roles: Sequence[tuple[int, str]], now: datetime | None
+) -> list[Call]:
     found = []
-    for row, activity in _activities(user, list(rows[:most])):
+    for row, activity in _activities(user, rows):
         held = own | {("role", role) for release_id, role in roles if release_id == row["release_id"]}
         if asks := _asks(user, activity, held):
             tasks = _own_tasks(activity, held)
@@ -152,15 +181,12 @@ def calls_for(
     return sorted(found, key=_place)
 
 
-_COLUMNS = (
-    "id", "name", "release_id", "state", "attempt", "work", "due_at", "opened_at", "started_at", "finished_at",
-    "phase__owners", "phase__due_at", "release__started_by_id",
-)  # fmt: skip
+_OWN = ("id", "name", "state", "attempt", "due_at", "opened_at", "started_at", "finished_at")
+_COLUMNS = (*_OWN, "work", "release_id", "phase__owners", "phase__due_at", "release__started_by_id")
 
 
-def _activities(user: User, rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[dict[str, Any], _Activity]]:
-    """Yield each row by its columns' names, and what decides of whom it asks what. At most three queries."""
-    known = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+def _activities(user: User, known: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], _Activity]]:
+    """Yield each row with what decides of whom it asks what. At most three queries."""
     ids = [row["id"] for row in known]
     tasks: dict[int, list[TaskRun]] = defaultdict(list)
     for task in TaskRun.objects.filter(activity_run__in=ids, done_at=None) if ids else ():

@@ -43,6 +43,24 @@ def visible_releases(actor: Actor) -> QuerySet[Release]:
     return releases.filter(held | concerns(actor))
 
 
+def may_see(actor: Actor, release: Release) -> bool:
+    """Return whether `actor` may see `release`: the same as `visible_releases`, for one that has been read."""
+    if any(allowed(actor, f"releases.{verb}_release", release) for verb in ("view", "operate")):
+        return True
+    if not isinstance(actor, User) or not actor.is_active:
+        return False
+    return (
+        any(allowed(actor, f"processes.{verb}_process", release.process) for verb in ("start", "operate"))
+        or (release.group is not None and _holds_group(actor, release.group))
+        or actor.pk in (release.created_by_id, release.started_by_id)
+        or Release.objects.filter(concerns(actor), pk=release.pk).exists()
+    )
+
+
+def _holds_group(actor: Actor, group: ReleaseGroup) -> bool:
+    return any(allowed(actor, f"releases.{verb}_releasegroup", group) for verb in ("view", "operate"))
+
+
 #: In plain SQL, as it is asked many times a page, and PostgreSQL looks both halves up in their own index.
 _TAKES_PART = """
     SELECT release_id FROM releases_participant WHERE user_id = %s
@@ -105,8 +123,10 @@ def owns(actor: Actor, phase: PhaseRun) -> bool:
         return True
     if not isinstance(actor, User) or not actor.is_active:
         return False
-    holders = PhaseRun.objects.filter(release_id=phase.release_id, path__in=_paths_around(phase.path))
-    names = {name for owners in holders.values_list("owners", flat=True) for name in owners} | set(phase.owners)
+    names, around = set(phase.owners), [path for path in _paths_around(phase.path) if path != phase.path]
+    if around:
+        holders = PhaseRun.objects.filter(release_id=phase.release_id, path__in=around)
+        names |= {name for owners in holders.values_list("owners", flat=True) for name in owners}
     return assignees.is_one_of(actor, phase.release_id, names)
 
 

@@ -150,14 +150,14 @@ def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
     return changed
 
 
-def missing_parts(release_id: int, row: ActivityRun) -> list[str]:
-    """Return in words what a manual activity still requires."""
+def missing_parts(release_id: int, row: ActivityRun, standings: Sequence[approval.Standing] | None = None) -> list[str]:
+    """Return in words what a manual activity still requires; `standings` are those of its rules, if they are known."""
     work, missing = row.work, []
     tasks = TaskRun.objects.filter(activity_run_id=row.pk, attempt=row.attempt, required=True, done_at=None)
     missing += [f"task '{name}'" for name in tasks.values_list("name", flat=True)]
     if form_of(work) and not work.get("answered"):
         missing.append("the form")
-    for standing in standings_of(release_id, row):
+    for standing in standings_of(release_id, row) if standings is None else standings:
         if standing.missing:
             missing.append(f"{standing.missing} of {standing.need} sign-offs by {', '.join(rule_names(standing.rule))}")
     required = int((work.get("evidence") or {}).get("required") or 0)

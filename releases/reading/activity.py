@@ -119,14 +119,15 @@ def activity_detail(run: ActivityRun, actor: Actor) -> ActivityDetail:
     """
     tasks = list(run.tasks.filter(attempt=run.attempt))
     standings = people.standings_of(run.release_id, run)
-    sign_offs = list(run.sign_offs.all())
-    missing = people.missing_parts(run.release_id, run) if run.kind == "manual" and run.state == "waiting" else []
+    sign_offs, attempts = list(run.sign_offs.all()), list(run.attempts.all())
+    asks = run.kind == "manual" and run.state == "waiting"
+    missing = people.missing_parts(run.release_id, run, standings) if asks else []
     held = names_held(actor, run.release_id)
     signed = _has_signed(actor, run, sign_offs)
     return ActivityDetail(
         **_about(run),
-        attempts=list(run.attempts.all()),
-        log=log_of(run),
+        attempts=attempts,
+        log=log_of(run) if attempts else Log(run.attempt, 0, "", 0, 0, over=False),
         tasks=_tasks(actor, run, tasks, held),
         form=_form(run),
         approval=_rules(standings, sign_offs),

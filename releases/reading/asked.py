@@ -83,7 +83,9 @@ def asked_of(
         found[task.activity_run_id].every_group += task.groups
         found[task.activity_run_id].tasks += [task] if task.required and task.done_at is None else []
     given: dict[int, int] = defaultdict(int)
-    for pk in Evidence.objects.filter(mine).values_list("activity_run_id", flat=True):
+    required = {run.pk: int((run.work.get("evidence") or {}).get("required") or 0) for run in waiting}
+    files = Evidence.objects.filter(mine).values_list("activity_run_id", flat=True)
+    for pk in files if any(required.values()) else ():
         given[pk] += 1
     people = people_of(release, {name for run in waiting for name in _names_in(run)})
     acted = _acted(tree, waiting, everything)
@@ -93,8 +95,7 @@ def asked_of(
         approvers[pk].append(user)
     for run in waiting:
         found[run.pk].standings = _standings(release, run, people, acted, approvers[run.pk])
-        required = int((run.work.get("evidence") or {}).get("required") or 0)
-        found[run.pk].evidence = max(0, required - given[run.pk])
+        found[run.pk].evidence = max(0, required[run.pk] - given[run.pk])
     return found, people
 
 

@@ -17,6 +17,7 @@ from releases.reading.chain import Chain, hanging
 from releases.reading.due import is_overdue
 from releases.reading.earliest import Estimate, Point, estimates
 from releases.reading.links import Link
+from releases.reading.runs import Runs
 from releases.reading.situation import Row, Situation, situation_of
 from releases.tree import ROOT, Key
 
@@ -61,10 +62,10 @@ class ReleaseBlocked:
     runs: list[Blocked] = field(default_factory=list)
 
 
-def release_blocked(actor: Actor, release: Release, *, now: datetime) -> ReleaseBlocked:
+def release_blocked(actor: Actor, release: Release, *, now: datetime, runs: Runs | None = None) -> ReleaseBlocked:
     """Return why a release does not start, or everything idle in one that runs; nothing once it is over.
 
-    Other releases that keep it from starting are told as far as `actor` may see them.
+    Other releases that keep it from starting are told as far as `actor` may see them. `runs` are its runs, if known.
     """
     if release.finished_at is not None:
         return ReleaseBlocked(release.pk, release.state, None, "")
@@ -72,7 +73,7 @@ def release_blocked(actor: Actor, release: Release, *, now: datetime) -> Release
         links = unstarted.links_of(actor, release, now=now)
         at, hangs_on = unstarted.earliest_of(links, now=now)
         return ReleaseBlocked(release.pk, release.state, at, hangs_on, links)
-    situation = situation_of(release, now=now)
+    situation = situation_of(release, now=now, runs=runs)
     known = estimates(situation)
     idle = sorted((row for row in situation.rows.values() if _is_idle(row)), key=_place)
     runs = [_blocked(situation, known, row, Chain(situation, known, BRIEF_DEPTH, BRIEF_MOST)) for row in idle]
@@ -80,9 +81,12 @@ def release_blocked(actor: Actor, release: Release, *, now: datetime) -> Release
     return ReleaseBlocked(release.pk, release.state, None, "", links, runs)
 
 
-def run_blocked(run: ActivityRun | PhaseRun, *, now: datetime) -> Blocked:
-    """Return what one run waits for, to its full depth; its links are empty once it has settled."""
-    situation = situation_of(run.release, now=now)
+def run_blocked(run: ActivityRun | PhaseRun, *, now: datetime, runs: Runs | None = None) -> Blocked:
+    """Return what one run waits for, to its full depth; its links are empty once it has settled.
+
+    `runs` are those of its release, if they are known.
+    """
+    situation = situation_of(run.release, now=now, runs=runs)
     known = estimates(situation)
     return _blocked(situation, known, situation.rows[Key(run.node, run.items)], Chain(situation, known))
 

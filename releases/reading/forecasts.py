@@ -14,7 +14,8 @@ from django.db import connection
 
 from releases.execution.snapshots import tree_of
 from releases.forecast import Forecast, Length, Run, Span, forecast, lengths_of, plan, unstarted
-from releases.models import ActivityRun, PhaseRun, Release
+from releases.models import Release
+from releases.reading.runs import ActivityRow, Runs, runs_of
 from releases.tree import ROOT, Key, Tree
 from releases.trees import expansion_of
 
@@ -85,15 +86,15 @@ class ReleaseForecast:
         return self.finish_at - self.planned_end_at
 
 
-def release_forecast(release: Release, *, now: datetime) -> ReleaseForecast:
+def release_forecast(release: Release, *, now: datetime, runs: Runs | None = None) -> ReleaseForecast:
     """Return what is to be expected of a release at `now`: from how it stands, or, before its start, from its plan.
 
-    A number of queries that its size does not change.
+    A number of queries that its size does not change; `runs` are its runs, if they are known.
     """
     if release.snapshot_id is not None:
-        tree, runs, ids = _standing(release)
-        found = forecast(tree, runs, _lengths(release, tree), now)
-        return _told(release, now, tree, found, ids, {key: run.state for key, run in runs.items()})
+        tree, standing, ids = _standing(release, runs or runs_of(release))
+        found = forecast(tree, standing, _lengths(release, tree), now)
+        return _told(release, now, tree, found, ids, {key: run.state for key, run in standing.items()})
     before, starts_at = tree_for(release), release.planned_start_at
     if before is None or starts_at is None or release.state == "cancelled":
         return ReleaseForecast(now, planned_end_at=release.planned_end_at)
@@ -143,32 +144,23 @@ def _medians(release_ids: tuple[int, ...]) -> Mapping[str, float]:
         return dict(cursor.fetchall())
 
 
-_BOTH = ("id", "node", "items", "state", "started_at", "finished_at", "opens_at", "held_until")
-
-
-def _standing(release: Release) -> tuple[Tree, dict[Key, Run], dict[Key, int]]:
+def _standing(release: Release, known: Runs) -> tuple[Tree, dict[Key, Run], dict[Key, int]]:
     """Return the tree of a release that has started, how its runs stand, and their ids."""
     assert release.snapshot_id is not None
-    tree = tree_of(release.snapshot_id)
-    phases = PhaseRun.objects.filter(release=release).values_list(*_BOTH)
-    activities = ActivityRun.objects.filter(release=release).values_list(*_BOTH, "opened_at", "item_count")
-    waits = ActivityRun.objects.filter(release=release, state="waiting", kind="wait").values_list("pk", "work")
-    untils = {pk: datetime.fromisoformat(work["until"]) for pk, work in waits}
+    untils = known.untils
     state = release.state if release.finished_at is not None else "running"
     runs = {ROOT: Run(state, started_at=release.started_at, finished_at=release.finished_at)}
     ids: dict[Key, int] = {}
-    for pk, node, items, state, started_at, finished_at, opens_at, held_until, *more in [*phases, *activities]:
-        opened_at, count = more or (None, 0)
-        ids[Key(node, items)] = pk
-        runs[Key(node, items)] = Run(
-            state,
-            count,
-            opened_at or started_at,
-            finished_at,
-            max(filter(None, (opens_at, held_until)), default=None),
-            untils.get(pk) if opened_at or started_at else None,
-        )
-    return tree, runs, ids
+    for row in [*known.phases, *known.activities]:
+        begun, count = row.started_at, 0
+        if isinstance(row, ActivityRow):
+            begun, count = row.opened_at or row.started_at, row.item_count
+        key = Key(row.node, row.items)
+        ids[key] = row.id
+        opens_at = max(filter(None, (row.opens_at, row.held_until)), default=None)
+        until = untils.get(row.id) if isinstance(row, ActivityRow) and begun else None
+        runs[key] = Run(row.state, count, begun, row.finished_at, opens_at, until)
+    return tree_of(release.snapshot_id), runs, ids
 
 
 def _told(

@@ -26,9 +26,10 @@ def involved_in(release: Release, *, now: datetime) -> Involved:
         whats = set(bookings.touches_of([release], now=now)[release.pk])
     slugs = [what.removeprefix("resource:") for what in sorted(whats) if what.startswith("resource:")]
     names = dict(Resource.objects.filter(slug__in=slugs).values_list("slug", "name")) if slugs else {}
-    roles = release.roles.select_related("user").order_by("role")
+    names_of = ("role", "user__first_name", "user__last_name", "user__username")
+    roles = release.roles.order_by("role").values_list(*names_of)
     return Involved(
         resources=[names.get(slug, slug) for slug in slugs],
         owners=sorted(what for what in whats if not what.startswith("resource:")),
-        roles=[(row.role, row.user.get_full_name() or row.user.get_username()) for row in roles],
+        roles=[(role, f"{first} {last}".strip() or username) for role, first, last, username in roles],
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from django.contrib.auth.models import User
 
+from config.permissions import groups_of
 from config.trail import Actor
 from releases import approval, assignees, policy
 from releases.models import ActivityRun, Release, ReleaseRole, TaskRun
@@ -48,7 +49,7 @@ def names_held(actor: Actor, release_id: int) -> set[tuple[str, str]]:
     """Return the names (see `assignees.split`) that stand for `actor` in a release."""
     if not isinstance(actor, User) or not actor.is_active:
         return set()
-    groups = actor.groups.values_list("name", flat=True)
+    groups = groups_of(actor)
     roles = ReleaseRole.objects.filter(release_id=release_id, user=actor).values_list("role", flat=True)
     return {("user", actor.get_username()), *(("group", name) for name in groups), *(("role", name) for name in roles)}
 

@@ -11,8 +11,9 @@ from django.db.models import Max
 
 from releases import engine
 from releases.execution.snapshots import tree_of
-from releases.models import ActivityRun, Attempt, PhaseRun, Release
+from releases.models import Attempt, Release
 from releases.reading.asked import Asked, People, asked_of
+from releases.reading.runs import ActivityRow, PhaseRow, Runs, runs_of
 from releases.states import SETTLED
 from releases.tree import ROOT, Key, Node, Tree
 
@@ -115,54 +116,47 @@ class Situation:
         return names
 
 
-_BOTH = ("id", "node", "items", "path", "name", "state", "error", "opens_at", "due_at", "held_until", "held_by",
-         "started_at")  # fmt: skip
-
-
-def situation_of(release: Release, *, now: datetime) -> Situation:
-    """Return how a release that has started stands at `now` (UTC)."""
+def situation_of(release: Release, *, now: datetime, runs: Runs | None = None) -> Situation:
+    """Return how a release that has started stands at `now` (UTC); `runs` are its runs, if they are known."""
     assert release.snapshot_id is not None
-    tree = tree_of(release.snapshot_id)
-    phases = PhaseRun.objects.filter(release=release).values_list(*_BOTH, "owners")
-    runs = list(
-        ActivityRun.objects.filter(release=release).values_list(*_BOTH, "kind", "item_count", "tries", "partial")
-    )
-    rows = [_row(found[:12], kind="phase", owners=tuple(found[12])) for found in phases]
-    rows += [_row(run[:12], kind=run[12], count=run[13], tries=run[14], partial=run[15]) for run in runs]
+    tree, known_runs = tree_of(release.snapshot_id), runs or runs_of(release)
+    rows = [_row(phase, kind="phase", owners=tuple(phase.owners)) for phase in known_runs.phases]
+    rows += [
+        _row(run, kind=run.kind, count=run.item_count, tries=run.tries, partial=run.partial)
+        for run in known_runs.activities
+    ]
     state = release.state if release.finished_at is not None else "running"
     root = Row(ROOT, release.pk, "", str(release), "process", state, started_at=release.started_at)
     by_key = {row.key: row for row in [root, *rows]}
     known = {key: engine.Known(row.state, count=row.count) for key, row in by_key.items()}
     known |= {row.key: engine.Known(row.state, partial=True) for row in rows if row.partial and row.state == "aborted"}
-    waits = ActivityRun.objects.filter(release=release, state="waiting", kind__in=("manual", "wait"))
-    waiting = list(waits.only("node", "items", "kind", "work"))
-    manual = [run for run in waiting if run.kind == "manual"]
+    manual = [run for run in known_runs.waiting if run.kind == "manual"]
     ids = {row.key: row.id for row in rows if row.kind != "phase"}
     asked, people = asked_of(release, tree, manual, ids)
-    untils = {run.pk: datetime.fromisoformat(run.work["until"]) for run in waiting if run.kind == "wait"}
-    picture = engine.Picture(tree, known, {})
+    picture, untils = engine.Picture(tree, known, {}), known_runs.untils
     running = Attempt.objects.filter(activity_run__release=release, activity_run__state="running", status="running")
     told = dict(running.exclude(error="").order_by().values_list("activity_run", "error"))
-    return Situation(release, now, tree, by_key, picture, asked, people, untils, _retries(release, tree, by_key), told)
+    return Situation(release, now, tree, by_key, picture, asked, people, untils, _retries(tree, by_key), told)
 
 
-def _row(columns: tuple[Any, ...], **more: Any) -> Row:
-    pk, node, items, path, name, state, error, opens_at, due_at, held_until, held_by, started_at = columns
+def _row(run: PhaseRow | ActivityRow, **more: Any) -> Row:
     return Row(
-        Key(node, items), pk, path, name, state=state, error=error, opens_at=opens_at, due_at=due_at,
-        held_until=held_until, held_by=held_by, started_at=started_at, **more,
+        Key(run.node, run.items), run.id, run.path, run.name, state=run.state, error=run.error, opens_at=run.opens_at,
+        due_at=run.due_at, held_until=run.held_until, held_by=run.held_by, started_at=run.started_at, **more,
     )  # fmt: skip
 
 
-def _retries(release: Release, tree: Tree, rows: Mapping[Key, Row]) -> dict[int, datetime]:
+def _retries(tree: Tree, rows: Mapping[Key, Row]) -> dict[int, datetime]:
     """Return when each queued activity that has failed is tried again, for those whose policy makes them wait."""
-    tried = Attempt.objects.filter(
-        activity_run__release=release, activity_run__state="queued", finished_at__isnull=False
-    )
+    delays = {
+        row.id: delay
+        for row in rows.values()
+        if row.state == "queued"
+        and row.tries > 1
+        and (delay := engine.retry_delay(tree[row.key].doc["retry"], row.tries - 1))
+    }
+    if not delays:
+        return {}
+    tried = Attempt.objects.filter(activity_run__in=list(delays), finished_at__isnull=False)
     last = dict(tried.order_by().values_list("activity_run").annotate(last=Max("finished_at")))
-    found = {}
-    for row in rows.values():
-        delay = engine.retry_delay(tree[row.key].doc["retry"], row.tries - 1) if row.tries > 1 else None
-        if row.state == "queued" and delay and (at := last.get(row.id)) is not None:
-            found[row.id] = at + timedelta(seconds=delay)
-    return found
+    return {pk: last[pk] + timedelta(seconds=delay) for pk, delay in delays.items() if pk in last}

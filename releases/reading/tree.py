@@ -9,8 +9,9 @@ from typing import Any
 from django.utils import timezone
 
 from releases.execution.snapshots import tree_of
-from releases.models import ActivityRun, PhaseRun, Release
+from releases.models import Release
 from releases.reading.due import is_overdue
+from releases.reading.runs import ActivityRow, PhaseRow, Runs, runs_of
 from releases.tree import Tree
 
 
@@ -72,44 +73,40 @@ _ACTIVITY = (
 )  # fmt: skip
 
 
-def release_tree(release: Release, *, now: datetime | None = None) -> list[PhaseView]:
+def release_tree(release: Release, *, now: datetime | None = None, runs: Runs | None = None) -> list[PhaseView]:
     """Return the phases of a release with everything below them, in document order; none before it has started.
 
-    Two queries, and once per process one for the tree it was pinned to. `now` (UTC), if it is not the clock's, decides
-    what is overdue.
+    A few queries, and once per process one for the tree it was pinned to; `runs` are its runs, if they are known.
+    `now` (UTC), if it is not the clock's, decides what is overdue.
     """
     if release.snapshot_id is None:
         return []
     tree = tree_of(release.snapshot_id)
-    phases = list(PhaseRun.objects.filter(release=release).defer("inputs", "sources", "outputs"))
-    runs = list(
-        ActivityRun.objects.filter(release=release).defer("inputs", "sources", "changed_inputs", "outputs", "work")
-    )
-    now = now or timezone.now()
-    phase_views = {phase.pk: _phase_view(phase, tree, now) for phase in phases}
-    views = {run.pk: _activity_view(run, tree, now) for run in runs}
-    for run in sorted(runs, key=_place):
+    known, now = runs or runs_of(release), now or timezone.now()
+    phase_views = {phase.id: _phase_view(phase, tree, now) for phase in known.phases}
+    views = {run.id: _activity_view(run, tree, now) for run in known.activities}
+    for run in sorted(known.activities, key=_place):
         home = phase_views[run.phase_id].activities if run.parent_id is None else views[run.parent_id].items
-        home.append(views[run.pk])
+        home.append(views[run.id])
     top: list[PhaseView] = []
-    for phase in sorted(phases, key=_place):
+    for phase in sorted(known.phases, key=_place):
         home_of_phase = top if phase.parent_id is None else views[phase.parent_id].phases
-        home_of_phase.append(phase_views[phase.pk])
+        home_of_phase.append(phase_views[phase.id])
     return top
 
 
-def _place(run: PhaseRun | ActivityRun) -> tuple[int, list[int]]:
+def _place(run: PhaseRow | ActivityRow) -> tuple[int, list[int]]:
     """Order runs as in the document, and the items of a `for_each` as in its list (10 after 9)."""
     return run.node, [int(index) for index in run.items.split(".") if index]
 
 
-def _phase_view(phase: PhaseRun, tree: Tree, now: datetime) -> PhaseView:
+def _phase_view(phase: PhaseRow, tree: Tree, now: datetime) -> PhaseView:
     columns = {name: getattr(phase, name) for name in _PHASE}
     overdue = is_overdue(phase.due_at, phase.finished_at, now)
     return PhaseView(**columns, overdue=overdue, needs=needs_of(tree, phase.node))
 
 
-def _activity_view(run: ActivityRun, tree: Tree, now: datetime) -> ActivityView:
+def _activity_view(run: ActivityRow, tree: Tree, now: datetime) -> ActivityView:
     columns = {name: getattr(run, name) for name in _ACTIVITY}
     overdue = is_overdue(run.due_at, run.finished_at, now)
     return ActivityView(**columns, attempts=run.attempt, overdue=overdue, needs=needs_of(tree, run.node))

@@ -22,6 +22,7 @@ from releases.execution.snapshots import tree_of
 from releases.forms import Field
 from releases.models import ActivityRun, Release
 from releases.reading import ActivityDetail
+from releases.reading.runs import runs_of
 from releases.views.frame import find_activity, find_release
 from releases.views.release import board_of, show_board
 
@@ -66,11 +67,11 @@ def answer(
     request: HttpRequest, release: Release, run: ActivityRun, trouble: Trouble | None = None, *, status: int = 200
 ) -> HttpResponse:
     """Answer with the page of an activity, with what went wrong in its place."""
-    detail = reading.activity_detail(run, request.user)
+    detail, runs = reading.activity_detail(run, request.user), runs_of(release)
     asked = asks_of(run, detail, trouble or Trouble())
     panel = {
         "run": detail,
-        "blocked": reading.run_blocked(run, now=timezone.now()) if detail.state in IDLE else None,
+        "blocked": reading.run_blocked(run, now=timezone.now(), runs=runs) if detail.state in IDLE else None,
         "asks": asked,
         "trouble_here": trouble,
         "text_log": clean_log(detail.log.text),
@@ -78,7 +79,7 @@ def answer(
         "processes": seen_processes(request.user) if "replace" in detail.may else [],
         "here": reverse("releases:activity", args=[release.pk, run.pk]),
     }
-    return show_board(request, board_of(request, release, **panel), status=status)
+    return show_board(request, board_of(request, release, runs, **panel), status=status)
 
 
 def clean_log(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
+from config.permissions import groups_of
 from processes.models import Process
 from releases.models import Release, ReleaseGroup
 from releases.reading.search import CHOICES, Search
@@ -91,7 +92,7 @@ def boxes_of(user: User, search: Search, visible: QuerySet[Release]) -> dict[str
     pairs = set(visible.order_by().values_list("group", "process").distinct())
     groups = _named(ReleaseGroup.objects.filter(pk__in={group for group, _ in pairs if group}))
     processes = _named(Process.objects.filter(pk__in={process for _, process in pairs}))
-    own = [(f"group:{name}", name) for name in user.groups.order_by("name").values_list("name", flat=True)]
+    own = [(f"group:{name}", name) for name in sorted(groups_of(user))]
     return {
         "state": _choice("state", search, [("", "Any state"), *_options("state")]),
         "sort": Choice("sort", "Order", search.sort, list(_SORTS.items())),

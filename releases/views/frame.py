@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 
 from releases import policy
@@ -14,8 +14,11 @@ _WITH = ("process", "revision__process", "group", "input_set", "snapshot", "brea
 
 def find_release(request: HttpRequest, pk: int) -> Release:
     """Return a release that this person may see, with its `health`. Raises Http404 for any other."""
-    found = with_health(policy.visible_releases(request.user)).select_related(*_WITH)
-    return get_object_or_404(found.defer("snapshot__tree"), pk=pk)
+    found = with_health(Release.objects.all()).select_related(*_WITH).defer("snapshot__tree")
+    release = get_object_or_404(found, pk=pk)
+    if not policy.may_see(request.user, release):
+        raise Http404
+    return release
 
 
 def is_refresh(request: HttpRequest) -> bool:

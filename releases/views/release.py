@@ -21,6 +21,7 @@ from releases.progress import progress_of
 from releases.reading import groups
 from releases.reading.freezes import debt_may
 from releases.reading.may import may_ask_exception
+from releases.reading.runs import Runs, runs_of
 from releases.services import planning, running
 from releases.services.break_glass import sign_off_break_glass
 from releases.services.starting import preview_start
@@ -30,29 +31,30 @@ EVENTS = 50
 _EXPECTED = (InvalidInput, NotPermitted, Conflict)
 
 
-def head_of(request: HttpRequest, release: Release, tab: str) -> dict[str, Any]:
-    """Return what the head of every page of a release shows."""
+def head_of(request: HttpRequest, release: Release, tab: str, runs: Runs | None = None) -> dict[str, Any]:
+    """Return what the head of every page of a release shows; `runs` are its runs, if they are known."""
     is_live, now = release.state in ("running", "paused"), timezone.now()
     may = reading.release_may(request.user, release)
     return {
         "release": release,
-        "progress": progress_of([release.pk])[release.pk],
+        "progress": runs.progress if runs else progress_of([release.pk])[release.pk],
         "may": may,
         "may_fill": "fill_roles" in may and bool(planning.roles_of(release)),
         "may_except": may_ask_exception(request.user, release),
         "may_see_group": release.group is not None and groups.may_see(request.user, release.group),
         "tab": tab,
         "is_live": is_live,
-        "forecast": reading.release_forecast(release, now=now) if is_live else None,
+        "forecast": reading.release_forecast(release, now=now, runs=runs) if is_live else None,
         "involved": reading.involved_in(release, now=now),
     }
 
 
-def board_of(request: HttpRequest, release: Release, **more: Any) -> dict[str, Any]:
+def board_of(request: HttpRequest, release: Release, runs: Runs | None = None, **more: Any) -> dict[str, Any]:
     """Return what the page of phases and activities shows; `more` is the open activity's panel, if one is open."""
-    waiting = inbox.calls_for(person(request), release=release) if release.snapshot_id else []
-    head = head_of(request, release, "activities")
-    phases = reading.release_tree(release)
+    runs = runs or (runs_of(release) if release.snapshot_id else Runs())
+    waiting = inbox.calls_in(person(request), release, runs)
+    head = head_of(request, release, "activities", runs)
+    phases = reading.release_tree(release, runs=runs)
     forecast = head["forecast"]
     critical = {step.id for step in forecast.steps if step.is_critical and step.id} if forecast else set()
     return {

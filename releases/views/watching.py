@@ -15,6 +15,7 @@ from config.models import Event
 from config.pages import page
 from releases import reading
 from releases.models import Release
+from releases.reading.runs import Runs, runs_of
 from releases.views.frame import find_release, is_refresh
 from releases.views.release import head_of
 
@@ -27,8 +28,9 @@ MOST_PHASES, MOST_WAITS, MOST_EVENTS = 28, 6, 8
 def timeline(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what was planned, what happened and what is expected, phase by phase."""
     release = find_release(request, pk)
-    head, now = head_of(request, release, "timeline"), timezone.now()
-    forecast = head["forecast"] or reading.release_forecast(release, now=now)
+    now, runs = timezone.now(), runs_of(release)
+    head = head_of(request, release, "timeline", runs)
+    forecast = head["forecast"] or reading.release_forecast(release, now=now, runs=runs)
     shown = reading.release_timeline(release, forecast, now=now, zone=timezone.get_current_timezone())
     context = {**head, "timeline": shown, "here": reverse("releases:timeline", args=[pk])}
     return render(request, "releases/_timeline.html" if is_refresh(request) else "releases/timeline.html", context)
@@ -39,17 +41,18 @@ def timeline(request: HttpRequest, pk: int) -> HttpResponse:
 def wall(request: HttpRequest, pk: int) -> HttpResponse:
     """Show how a release stands, large, for a screen that hangs somewhere and refreshes itself."""
     release = find_release(request, pk)
+    runs = runs_of(release)
     context = {
-        **head_of(request, release, "wall"),
-        "wall": _wall_of(request, release, timezone.now()),
+        **head_of(request, release, "wall", runs),
+        "wall": _wall_of(request, release, timezone.now(), runs),
         "here": reverse("releases:wall", args=[pk]),
     }
     return render(request, "releases/_wall.html" if is_refresh(request) else "releases/wall.html", context)
 
 
-def _wall_of(request: HttpRequest, release: Release, now: datetime) -> dict[str, Any]:
-    blocked = reading.release_blocked(request.user, release, now=now)
-    phases = reading.release_graph(reading.release_tree(release, now=now)).nodes
+def _wall_of(request: HttpRequest, release: Release, now: datetime, runs: Runs) -> dict[str, Any]:
+    blocked = reading.release_blocked(request.user, release, now=now, runs=runs)
+    phases = reading.release_graph(reading.release_tree(release, now=now, runs=runs)).nodes
     if release.snapshot_id is None:
         phases = reading.planned_graph(release).nodes
     done = [node for node in phases if node.state in ("succeeded", "skipped")] if len(phases) > MOST_PHASES else []
