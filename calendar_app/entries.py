@@ -101,8 +101,8 @@ class Entry:
     @property
     def wall(self) -> tuple[str, str]:
         """When it starts and ends, as scripts read it; an end that is not known is empty."""
-        end = f"{self.ends:%Y-%m-%dT%H:%M}" if self.ends > self.starts else ""
-        return f"{self.starts:%Y-%m-%dT%H:%M}", end
+        end = self.ends.isoformat()[:16] if self.ends > self.starts else ""
+        return self.starts.isoformat()[:16], end
 
     @property
     def words(self) -> str:

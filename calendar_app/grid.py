@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -127,14 +128,19 @@ def clock_change(day: date, zone: ZoneInfo) -> timedelta:
 
 def in_words(starts: datetime, ends: datetime) -> str:
     """Return from when to when, as people say it; a moment if it does not last."""
-    text = f"{_day(starts)}, {starts:%H:%M}"
+    text = f"{_day(starts.date())}, {_clock(starts)}"
     if ends <= starts:
         return text
-    return f"{text} \N{EN DASH} {'' if ends.date() == starts.date() else f'{_day(ends)}, '}{ends:%H:%M}"
+    return f"{text} \N{EN DASH} {'' if ends.date() == starts.date() else f'{_day(ends.date())}, '}{_clock(ends)}"
 
 
-def _day(moment: datetime) -> str:
-    return f"{moment:%a} {moment.day} {moment:%b}"
+@lru_cache(maxsize=1024)
+def _day(on: date) -> str:
+    return f"{on:%a} {on.day} {on:%b}"
+
+
+def _clock(moment: datetime) -> str:
+    return f"{moment.hour:02}:{moment.minute:02}"
 
 
 def last_day(one: Timed) -> date:

@@ -33,10 +33,13 @@ Held = dict[str, set[int]]
 
 @dataclass(slots=True)
 class _Kept:
-    """What has been read for a request: what is held on objects, by person and model, and the names of groups."""
+    """What has been read for a request: what is held on objects, by person and model, and by a person's id their groups'
+    names and what they hold model-wide.
+    """
 
     held: dict[tuple[int, type[models.Model]], Held | None] = field(default_factory=dict)
     groups: dict[int, frozenset[str]] = field(default_factory=dict)
+    wide: dict[int, frozenset[str]] = field(default_factory=dict)
 
 
 #: What has been read for this request; None while there is none.
@@ -45,12 +48,18 @@ _kept: ContextVar[_Kept | None] = ContextVar("kept", default=None)
 MOST_KEPT = 1000
 #: In plain SQL, as it is asked on every page: what a person holds on objects of a model, by itself and through groups.
 _HELD = """
-    SELECT p.codename, h.content_object_id FROM {of_users} h JOIN auth_permission p ON p.id = h.permission_id
-     WHERE h.user_id = %(user)s
+    SELECT p.codename, h.{object} FROM {of_users} h JOIN auth_permission p ON p.id = h.permission_id
+     WHERE h.user_id = %(user)s AND p.content_type_id = %(kind)s
      UNION ALL
-    SELECT p.codename, h.content_object_id FROM {of_groups} h JOIN auth_permission p ON p.id = h.permission_id
+    SELECT p.codename, h.{object} FROM {of_groups} h JOIN auth_permission p ON p.id = h.permission_id
       JOIN auth_user_groups m ON m.group_id = h.group_id
-     WHERE m.user_id = %(user)s LIMIT %(most)s"""
+     WHERE m.user_id = %(user)s AND p.content_type_id = %(kind)s LIMIT %(most)s"""
+_WIDE = """
+    SELECT t.app_label || '.' || p.codename
+      FROM auth_permission p JOIN django_content_type t ON t.id = p.content_type_id
+     WHERE p.id IN (SELECT permission_id FROM auth_user_user_permissions WHERE user_id = %(user)s
+                    UNION SELECT g.permission_id FROM auth_group_permissions g
+                      JOIN auth_user_groups m ON m.group_id = g.group_id WHERE m.user_id = %(user)s)"""
 _GROUPS = "SELECT g.name FROM auth_group g JOIN auth_user_groups m ON m.group_id = g.id WHERE m.user_id = %s"
 
 
@@ -70,7 +79,19 @@ def allowed(actor: Actor, permission: str, obj: models.Model | None = None) -> b
         return True
     if not isinstance(actor, User) or not actor.is_active:
         return False
-    return actor.has_perm(permission) or (obj is not None and _holds(actor, permission, obj))
+    return _everywhere(actor, permission) or (obj is not None and _holds(actor, permission, obj))
+
+
+def _everywhere(user: User, permission: str) -> bool:
+    """Return whether `user` holds a permission model-wide; within a request all of these are read once, in one query."""
+    kept = _kept.get()
+    if kept is None or user.is_superuser:
+        return user.has_perm(permission)
+    if user.pk not in kept.wide:
+        with connection.cursor() as cursor:
+            cursor.execute(_WIDE, {"user": user.pk})
+            kept.wide[user.pk] = frozenset(name for (name,) in cursor.fetchall())
+    return permission in kept.wide[user.pk]
 
 
 def _holds(user: User, permission: str, obj: models.Model) -> bool:
@@ -161,11 +182,15 @@ def _held_by(user: User, model: type[models.Model]) -> Held | None:
 
 def _read_held(user: User, model: type[models.Model]) -> Held | None:
     of_users, of_groups = _tables_of(model)
-    if any(issubclass(table, BaseGenericObjectPermission) for table in (of_users, of_groups)):
-        return None
-    statement = _HELD.format(of_users=of_users._meta.db_table, of_groups=of_groups._meta.db_table)
+    is_generic = issubclass(of_users, BaseGenericObjectPermission)
+    statement = _HELD.format(
+        of_users=of_users._meta.db_table,
+        of_groups=of_groups._meta.db_table,
+        object="object_pk::bigint" if is_generic else "content_object_id",
+    )
+    kind = ContentType.objects.get_for_model(model).pk
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"user": user.pk, "most": MOST_KEPT + 1})
+        cursor.execute(statement, {"user": user.pk, "kind": kind, "most": MOST_KEPT + 1})
         rows = cursor.fetchall()
     if len(rows) > MOST_KEPT:
         return None
