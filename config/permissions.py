@@ -33,8 +33,8 @@ Held = dict[str, set[int]]
 
 @dataclass(slots=True)
 class _Kept:
-    """What has been read for a request: what is held on objects, by person and model, and by a person's id their groups'
-    names and what they hold model-wide.
+    """What has been read for a request: what is held on objects, by person and model; by person, groups' names and what
+    is held model-wide.
     """
 
     held: dict[tuple[int, type[models.Model]], Held | None] = field(default_factory=dict)
@@ -83,7 +83,7 @@ def allowed(actor: Actor, permission: str, obj: models.Model | None = None) -> b
 
 
 def _everywhere(user: User, permission: str) -> bool:
-    """Return whether `user` holds a permission model-wide; within a request all of these are read once, in one query."""
+    """Return whether `user` holds a permission model-wide; within a request all that is held is read at once."""
     kept = _kept.get()
     if kept is None or user.is_superuser:
         return user.has_perm(permission)

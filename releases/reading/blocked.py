@@ -76,9 +76,9 @@ def release_blocked(actor: Actor, release: Release, *, now: datetime, runs: Runs
     situation = situation_of(release, now=now, runs=runs)
     known = estimates(situation)
     idle = sorted((row for row in situation.rows.values() if _is_idle(row)), key=_place)
-    runs = [_blocked(situation, known, row, Chain(situation, known, BRIEF_DEPTH, BRIEF_MOST)) for row in idle]
+    entries = [_blocked(situation, known, row, Chain(situation, known, BRIEF_DEPTH, BRIEF_MOST)) for row in idle]
     links = list(Chain(situation, known).of(situation.rows[ROOT]))
-    return ReleaseBlocked(release.pk, release.state, None, "", links, runs)
+    return ReleaseBlocked(release.pk, release.state, None, "", links, entries)
 
 
 def run_blocked(run: ActivityRun | PhaseRun, *, now: datetime, runs: Runs | None = None) -> Blocked:

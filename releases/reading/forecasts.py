@@ -15,7 +15,7 @@ from django.db import connection
 from releases.execution.snapshots import tree_of
 from releases.forecast import Forecast, Length, Run, Span, forecast, lengths_of, plan, unstarted
 from releases.models import Release
-from releases.reading.runs import ActivityRow, Runs, runs_of
+from releases.reading.runs import ActivityRow, PhaseRow, Runs, runs_of
 from releases.tree import ROOT, Key, Tree
 from releases.trees import expansion_of
 
@@ -151,7 +151,8 @@ def _standing(release: Release, known: Runs) -> tuple[Tree, dict[Key, Run], dict
     state = release.state if release.finished_at is not None else "running"
     runs = {ROOT: Run(state, started_at=release.started_at, finished_at=release.finished_at)}
     ids: dict[Key, int] = {}
-    for row in [*known.phases, *known.activities]:
+    rows: list[PhaseRow | ActivityRow] = [*known.phases, *known.activities]
+    for row in rows:
         begun, count = row.started_at, 0
         if isinstance(row, ActivityRow):
             begun, count = row.opened_at or row.started_at, row.item_count

@@ -5,6 +5,7 @@ than all the rest, and `format_html` is slow too, so everything that people wrot
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
+from functools import lru_cache
 from html import escape
 from typing import Any
 
@@ -24,6 +25,7 @@ _BLANK: SafeString = SafeString("")
 
 
 @register.simple_tag
+@lru_cache(maxsize=4096)
 def way_to_activities(release_pk: int) -> str:
     """Return the address before the ids of a release's activities."""
     return reverse("releases:activity", args=[release_pk, 0]).removesuffix("0/")

@@ -57,8 +57,10 @@ def group(release):
 def may(actor, release):
     """Return everything `actor` may do with the release, by asking the policy."""
     run = run_of(release, "one/held")
+    sees = policy.visible_releases(actor).filter(pk=release.pk).exists()
+    assert policy.may_see(actor, release) == sees
     verdicts = {
-        "see": policy.visible_releases(actor).filter(pk=release.pk).exists(),
+        "see": sees,
         "start": policy.may_start(actor, release.process, release.group),
         "plan": policy.may_plan(actor, release),
         "operate": policy.may_operate(actor, release),
