@@ -71,7 +71,11 @@ class Post:
 
     @property
     def mails(self) -> list[EmailMessage]:
-        return [message_from_bytes(bytes(one.content or b""), policy=policy.default) for one in self.taken]
+        return [
+            message_from_bytes(one.content, policy=policy.default)
+            for one in self.taken
+            if isinstance(one.content, bytes)
+        ]
 
 
 @pytest.fixture
