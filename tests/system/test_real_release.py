@@ -66,9 +66,9 @@ def test_a_release_is_built_signed_rolled_out_and_watched_and_one_that_breaks_is
 
     found = story.play(story.start("1.1.0", soak="5m"), breaks=True, show=lambda _: None)
     assert states(found) == dict.fromkeys([*RUNS, "off"], "succeeded") | {"watch": "failed", "everyone": "aborted"}
-    gate = story.run(found["watch"])
-    assert gate["outputs"]["verdict"] == "broken"
-    assert points(gate["attempts"][-1]["progress"])[-1][1:] == [9.0, "broken"]
+    attempt = story.run(found["watch"])["attempts"][-1]
+    assert attempt["outputs"]["verdict"] == "broken"
+    assert points(attempt["progress"])[-1][1:] == [9.0, "broken"]
     wait_until(lambda: story.share() == "off", "applications are told that the flag is off")
 
 
