@@ -11,6 +11,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from activities.models import Connection
 from processes.services.applying import apply
 from releases.groups import save_group
 from releases.models import ReleaseGroup
@@ -32,6 +33,7 @@ ADDRESSES = [
     "/processes/shop/used-by/",
     "/processes/long/",
     "/store/",
+    "/ready-made/",
     "/store/deploy/",
     "/store/deploy/changes/",
     "/store/deploy/used-by/",
@@ -47,8 +49,9 @@ def library(groups: Any, manager: User, settings: Any) -> str:
     """Everything the pages show, for a manager who may see it all; returns the address of a freeze."""
     settings.PROVIDERS = {"scripted": "tests.fakes.scripted_runner"}
     now = timezone.now()
-    names = ("view_event", "view_activity")
+    names = ("view_event", "view_activity", "add_activity", "publish_activity", "view_connection")
     manager.user_permissions.add(*Permission.objects.filter(codename__in=names))
+    Connection.objects.create(slug="prometheus", name="Prometheus", provider="prometheus")
     publish(SHOP.partition("---")[0].replace("activity: deploy, with: {service: cart}", "wait: 1s"))
     apply(None, DEPLOY, now=now, publish=True)
     apply(None, SHOP, now=now)
