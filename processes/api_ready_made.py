@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -43,6 +44,7 @@ class ShippedOut(serializers.Serializer[Any]):
     activities = ShippedActivityOut(many=True)
 
 
+@extend_schema_serializer(many=False)
 class ShippedListOut(serializers.Serializer[Any]):
     """What comes with Pilothouse, by provider."""
 
