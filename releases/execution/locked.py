@@ -369,15 +369,14 @@ def _verb(what: str, to: str) -> str:
 
 
 @contextmanager
-def lock_release(release_id: int, *, now: datetime, actor: Actor = None, savepoint: bool = True) -> Iterator[Locked]:
+def lock_release(release_id: int, *, now: datetime, actor: Actor = None) -> Iterator[Locked]:
     """Lock a release for the length of the block, write its changes at the end, then do what must follow the commit.
 
     Open pages are told, too: whoever locks a release changes something of it, be it the log of an attempt.
 
-    `now` is an aware moment; without `savepoint`, the transaction around it is lost if it fails. Raises NotFound if
-    there is no such release or it has not started.
+    `now` is an aware moment. Raises NotFound if there is no such release or it has not started.
     """
-    with transaction.atomic(savepoint=savepoint):
+    with transaction.atomic():
         with rows.together():
             cursor = rows.execute(_LOCK, {"release": release_id, "now": now})
         found = cursor.fetchone()
