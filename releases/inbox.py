@@ -187,12 +187,13 @@ _COLUMNS = (*_OWN, "work", "release_id", "phase__owners", "phase__due_at", "rele
 
 def _activities(user: User, known: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], _Activity]]:
     """Yield each row with what decides of whom it asks what. At most three queries."""
-    ids = [row["id"] for row in known]
+    tasked = [row["id"] for row in known if row["work"].get("tasks")]
     tasks: dict[int, list[TaskRun]] = defaultdict(list)
-    for task in TaskRun.objects.filter(activity_run__in=ids, done_at=None) if ids else ():
+    for task in TaskRun.objects.filter(activity_run__in=tasked, done_at=None) if tasked else ():
         tasks[task.activity_run_id].append(task)
-    own = SignOff.objects.filter(user=user, void_at=None, activity_run__in=ids).order_by()
-    signed = set(own.values_list("activity_run_id", "attempt")) if ids else set()
+    approved = [row["id"] for row in known if row["work"].get("approval")]
+    own = SignOff.objects.filter(user=user, void_at=None, activity_run__in=approved).order_by()
+    signed = set(own.values_list("activity_run_id", "attempt")) if approved else set()
     asked = [row["id"] for row in known if _files_asked(row["work"])]
     files = Counter(_files_of(asked)) if asked else Counter()
     for row in known:

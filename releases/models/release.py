@@ -82,6 +82,7 @@ class Release(models.Model):
         ]
         indexes = [
             models.Index(fields=["next_try_at"], name="release_due", condition=Q(state="scheduled")),
+            models.Index(fields=["planned_start_at", "id"], name="release_ahead", condition=Q(state="scheduled")),
             models.Index(fields=["check_at"], name="release_check", condition=Q(check_at__isnull=False)),
             models.Index(fields=["group", "planned_start_at"], name="release_of_group"),
             models.Index(fields=["planned_start_at", "planned_end_at"], name="release_planned"),
@@ -112,13 +113,13 @@ class Participant(models.Model):
     """A group or person that owns, is assigned or approves something in a release, and may therefore see it."""
 
     release = models.ForeignKey(Release, models.CASCADE, related_name="participants")
-    group = models.ForeignKey(Group, models.CASCADE, null=True, blank=True, related_name="+")
+    group = models.ForeignKey(Group, models.CASCADE, null=True, blank=True, related_name="+", db_index=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+")
 
     class Meta:
         default_permissions = ()
         constraints = [
-            models.UniqueConstraint(fields=["release", "group", "user"], name="participant_once", nulls_distinct=False),
+            models.UniqueConstraint(fields=["group", "user", "release"], name="participant_once", nulls_distinct=False),
             models.CheckConstraint(
                 condition=Q(group=None, user__isnull=False) | Q(group__isnull=False, user=None),
                 name="participant_is_a_group_or_a_person",

@@ -1,4 +1,4 @@
-"""The columns that lists leave in the database: values and documents, which may be long and which no row shows."""
+"""The columns that rows of lists show: values and documents stay in the database, and so does what nobody looks at there."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from django.db.models import QuerySet
 
 from releases.models import ActivityRun, Release
 
-_OF_RELEASES = ("given", "given_at_start", "inputs", "sources", "values", "outputs", "told", "description")
-_OF_PHASES = ("inputs", "sources", "outputs")
-_OF_RUNS = ("inputs", "sources", "changed_inputs", "outputs")
+_TIMES = ("planned_start_at", "planned_end_at", "started_at", "finished_at", "created_at")
+_OF_RELEASES = ("name", "version", "state", "findings", *_TIMES, "created_by_name", "started_by_name")
+_AROUND = ("process__slug", "process__name", "revision__number", "group__slug", "group__name", "group__body")
+_OF_RUNS = ("path", "name", "state", "error", "work", "release__name", "release__version", "phase__name")
 
 
 def listed(releases: QuerySet[Release]) -> QuerySet[Release]:
-    """Return releases with the names of their process, revision and group, in one query, and without what is long."""
+    """Return releases with what rows say of them, their process, revision and group, in one query."""
     found: QuerySet[Release] = releases.select_related("process", "revision", "group")
-    return found.defer(*_OF_RELEASES, "process__body", "process__description", "revision__document")
+    return found.only(*_OF_RELEASES, *_AROUND)
 
 
 def asking(runs: QuerySet[ActivityRun]) -> QuerySet[ActivityRun]:
-    """Return activity runs with their release and phase, in one query, and without what is long but their work."""
-    long = [f"release__{name}" for name in (*_OF_RELEASES, "findings")] + [f"phase__{name}" for name in _OF_PHASES]
+    """Return activity runs that ask people something with what rows say of them, their release and phase, in one query."""
     found: QuerySet[ActivityRun] = runs.select_related("release", "phase")
-    return found.defer(*_OF_RUNS, *long)
+    return found.only(*_OF_RUNS)

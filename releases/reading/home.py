@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import groupby
 
-from django.db.models import Case, F, IntegerField, QuerySet, Value, When
+from django.db.models import F, Func, IntegerField, QuerySet, Value
 from django.utils import timezone
 
 from config.trail import Actor
@@ -76,9 +76,8 @@ def home_of(actor: Actor, *, now: datetime) -> Home:
 
 def _by_urgency(visible: QuerySet[Release]) -> QuerySet[Release]:
     """Return what is under way, the worst health first, then what started last."""
-    ranks = [When(health=health, then=Value(rank)) for rank, health in enumerate(_URGENCY)]
-    rank = Case(*ranks, default=Value(len(_URGENCY)), output_field=IntegerField())
-    return with_health(visible.filter(state__in=UNDER_WAY)).order_by(rank, "-started_at", "-pk")
+    place = Func(Value(list(_URGENCY)), F("health"), function="array_position", output_field=IntegerField())
+    return with_health(visible.filter(state__in=UNDER_WAY)).order_by(place, "-started_at", "-pk")
 
 
 def _days(actor: Actor, releases: Iterable[Release], now: datetime) -> list[Day]:
