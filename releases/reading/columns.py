@@ -1,4 +1,4 @@
-"""The columns that rows of lists show: values and documents stay in the database, and so does what nobody looks at there."""
+"""The columns that rows of lists show: values, documents and whatever else no row shows stay in the database."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def listed(releases: QuerySet[Release]) -> QuerySet[Release]:
 
 
 def asking(runs: QuerySet[ActivityRun]) -> QuerySet[ActivityRun]:
-    """Return activity runs that ask people something with what rows say of them, their release and phase, in one query."""
+    """Return activity runs with what a row says of what they ask, their release and phase, in one query."""
     found: QuerySet[ActivityRun] = runs.select_related("release", "phase")
     return found.only(*_OF_RUNS)
