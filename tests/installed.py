@@ -46,12 +46,20 @@ def installed(name: str, install: Callable[[Path], None]) -> Path:
     return place
 
 
-def run(*command: str | Path, cwd: Path | None = None) -> None:
+def run(*command: str | Path, cwd: Path | None = None, environment: Mapping[str, str] | None = None) -> None:
     """Run a step of an installation. Raises CannotBeHad with the last that it has said."""
     words = [str(word) for word in command]
     what = " ".join(Path(word).name for word in words[:3])
     try:
-        done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=INSTALLS_WITHIN, check=False)
+        done = subprocess.run(
+            words,
+            cwd=cwd,
+            env={**os.environ, **(environment or {})},
+            capture_output=True,
+            text=True,
+            timeout=INSTALLS_WITHIN,
+            check=False,
+        )
     except FileNotFoundError as error:
         raise CannotBeHad(f"there is no {words[0]} here") from error
     except subprocess.TimeoutExpired as error:
