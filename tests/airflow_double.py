@@ -14,6 +14,14 @@ PARAMS = {
     "where": {"value": "staging", "description": None, "schema": {"type": "string", "enum": ["staging", "prod"]}},
 }
 
+RAISED = [
+    {
+        "exc_type": "RuntimeError", "exc_value": "no build", "exc_notes": [], "syntax_error": None, "is_cause": False,
+        "frames": [{"filename": "shop.py", "lineno": 9, "name": "build"}],
+    },
+    {"exc_type": "OSError", "exc_value": "no disk", "exc_notes": [], "syntax_error": None, "is_cause": True, "frames": []},
+]  # fmt: skip
+
 
 class Airflow:
     """`lost` are answers given in the place of the next ones to a trigger, after it was taken."""
@@ -77,7 +85,9 @@ class Airflow:
             case ["taskInstances", task, "logs", tried]:
                 assert request.headers["accept"] == "application/x-ndjson"
                 assert request.query["map_index"] == "-1"
-                told = [{"timestamp": None, "event": f"line {n}"} for n in range(3_000)]
+                told: list[dict[str, Any]] = [{"timestamp": None, "event": f"line {n}"} for n in range(3_000)]
+                if task == "build":
+                    told.append({"event": "Task failed with exception", "error_detail": RAISED})
                 told.append({"event": f"end of {task} {tried}"})
                 return Reply(body="".join(f"{json.dumps(one)}\n" for one in told).encode())
             case ["taskInstances", _, "xcomEntries", "return_value"]:

@@ -12,8 +12,8 @@ from pathlib import Path
 from tests.installed import free_port, installed, read, run, serving
 
 VERSION = "3.3.2"
-USER, PASSWORD = "deployer", "af-secret"
-DAGS = '''
+USER, READER, PASSWORD = "deployer", "reader", "af-secret"
+DAGS = """
 import time
 from airflow.sdk import Param, dag, get_current_context, task
 
@@ -98,7 +98,7 @@ def asleep():
 
 for made in (deploy_shop, chatty, broken, broken_in_parts, slow, no_mapping, asleep):
     made()
-'''
+"""
 
 
 def program() -> Path:
@@ -114,12 +114,15 @@ def _install(place: Path) -> None:
 
 @contextmanager
 def airflow(folder: Path, port: int = 0) -> Iterator[str]:
-    """The address of an Airflow that runs DAGS and keeps everything in `folder`. Raises CannotBeHad."""
+    """The address of an Airflow that runs DAGS and keeps everything in `folder`. Raises CannotBeHad.
+
+    Its DAG processor is left out: the DAGs do not change while it runs.
+    """
     path, port = program(), port or free_port()
     environment, address = _environment(folder, port, path.parent), f"http://127.0.0.1:{port}"
     (folder / "dags").mkdir(parents=True)
     (folder / "dags/shop.py").write_text(DAGS)
-    (folder / "passwords.json").write_text(json.dumps({USER: PASSWORD}))
+    (folder / "passwords.json").write_text(json.dumps({USER: PASSWORD, READER: PASSWORD}))
     run(path, "db", "migrate", cwd=folder, environment=environment)
     run(path, "dags", "reserialize", cwd=folder, environment=environment)
     answering, scheduling = [path, "api-server"], [path, "scheduler", "--skip-serve-logs"]
@@ -143,7 +146,7 @@ def _environment(folder: Path, port: int, commands: Path) -> Mapping[str, str]:
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "CORE__PARALLELISM": "2",
         "CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
-        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:user",
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:user,{READER}:viewer",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(folder / "passwords.json"),
         "API__HOST": "127.0.0.1",
         "API__PORT": str(port),

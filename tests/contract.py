@@ -61,7 +61,9 @@ class Contract:
         """Returns the answer that the description gives as an example, which has every field that there is."""
         path, _ = self._path(request)
         for status, described in self._document["paths"][path][request.method.lower()]["responses"].items():
-            for one in self._resolved(described).get("content", {}).get("application/json", {}).get("examples", {}).values():
+            for one in (
+                self._resolved(described).get("content", {}).get("application/json", {}).get("examples", {}).values()
+            ):
                 return Reply(int(status), self._resolved(one)["value"])
         return Reply(404)
 

@@ -65,7 +65,9 @@ def _closed(schema: Any, *, is_part: bool, is_open: bool = False) -> Any:
             made[word] = _closed(value, is_part=is_part)
         elif not (is_part and word in ("required", "minProperties")) and word not in ("nullable", "discriminator"):
             made[word] = value
-    made = {word: value for word, value in made.items() if not (word.startswith("exclusive") and value in (True, False))}
+    made = {
+        word: value for word, value in made.items() if not (word.startswith("exclusive") and value in (True, False))
+    }
     if not any(word in made for word in (*_BRANCHES, *_MAPPINGS, "additionalProperties")):
         made["additionalProperties"] = True
     if not is_open and "additionalProperties" not in made:

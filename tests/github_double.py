@@ -62,7 +62,12 @@ class GitHub:
                 permissions = {"push": True}
                 return Reply(body={"full_name": "shop/cart", "default_branch": "trunk", "permissions": permissions})
             case ["actions", "workflows"]:
-                return Reply(body={"total_count": 2, "workflows": [self.workflow("deploy"), self.workflow("old", "disabled_manually")]})
+                return Reply(
+                    body={
+                        "total_count": 2,
+                        "workflows": [self.workflow("deploy"), self.workflow("old", "disabled_manually")],
+                    }
+                )
             case ["actions", "workflows", "deploy.yml"]:
                 return Reply(body=self.workflow("deploy"))
             case ["contents", ".github", "workflows", "deploy.yml"]:

@@ -204,13 +204,29 @@ async def _story(dag: Dag, run_id: str) -> tuple[str, str]:
 
 
 def _line(text: str) -> str:
-    """One line of a log, which Airflow gives as JSON."""
+    """One line of a log, which Airflow gives as JSON; what was raised follows in lines of its own."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
         return text
     told = found.get("event", found.get("content")) if isinstance(found, dict) else found
-    return told if isinstance(told, str) else text
+    if not isinstance(told, str):
+        return text
+    raised = found.get("error_detail") if isinstance(found, dict) else None
+    return "\n".join([told, *(line for one in reversed(_mappings(raised)) for line in _raised(one))])
+
+
+def _raised(error: Mapping[str, Any]) -> list[str]:
+    """What was raised, as Python would write it."""
+    frames = [
+        f'  File "{one.get("filename")}", line {one.get("lineno")}, in {one.get("name")}'
+        for one in _mappings(error.get("frames"))
+    ]
+    return [*frames, f"{error.get('exc_type')}: {error.get('exc_value')}"]
+
+
+def _mappings(found: Any) -> list[dict[str, Any]]:
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 async def _outputs(dag: Dag, run_id: str, task: str) -> tuple[dict[str, str], str]:

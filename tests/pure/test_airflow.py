@@ -137,7 +137,13 @@ def test_a_failure_names_the_task_and_shows_its_log(airflow: Airflow) -> None:
     airflow.finish("failed", ("build", "failed"), ("deploy", "upstream_failed"))
     outcome = look(order)
     assert (outcome.status, outcome.error) == ("failed", "Task 'build' failed")
-    assert outcome.log.endswith("end of build 2\n")
+    assert outcome.log.endswith(
+        "Task failed with exception\n"
+        "OSError: no disk\n"
+        '  File "shop.py", line 9, in build\n'
+        "RuntimeError: no build\n"
+        "end of build 2\n"
+    )
 
 
 def test_a_run_that_was_deleted_has_failed(airflow: Airflow) -> None:

@@ -19,7 +19,7 @@ from activities.runners import Order, Outcome
 from activities.web.client import Web
 from config.errors import RunnerRefused
 from tests import airflow_server
-from tests.airflow_server import PASSWORD, USER, VERSION
+from tests.airflow_server import PASSWORD, READER, USER, VERSION
 from tests.asking import Asking
 from tests.installed import CannotBeHad
 
@@ -99,7 +99,8 @@ def test_a_failing_run_names_its_task_and_shows_its_log(airflow: str) -> None:
     outcome = followed(order, start(order).reference)
     assert (outcome.status, outcome.error) == ("failed", "Task 'migrate' failed")
     assert "it does not hold\n" in outcome.log
-    assert "the table is locked" in outcome.log
+    assert 'shop.py", line ' in outcome.log
+    assert ", in migrate\nValueError: the table is locked\n" in outcome.log
 
 
 def test_of_a_task_in_parts_the_one_that_failed_is_shown(airflow: str) -> None:
@@ -152,7 +153,28 @@ def test_a_wrong_order_is_refused_in_airflows_words(airflow: str, dag: str, chan
     with pytest.raises(RunnerRefused, match=words) as caught:
         start(replace(order_for(airflow, dag, 7), **change))
     assert PASSWORD not in str(caught.value)
-    print(caught.value)
+
+
+def test_who_may_only_read_is_refused(airflow: str) -> None:
+    order = order_for(airflow, "deploy_shop", 8)
+    with pytest.raises(RunnerRefused, match="403 Forbidden") as caught:
+        start(replace(order, connection={**order.connection, "username": READER}))
+    assert caught.value.code == "engine_denied"
+
+
+def test_a_token_will_do_in_the_place_of_a_password(airflow: str) -> None:
+    given = {"username": USER, "password": PASSWORD}
+    token = ask(lambda web: web.ask("POST", f"{airflow}/auth/token", json=given)).mapping()["access_token"]
+    known = Connected("af", {"url": airflow}, token, (token,))
+    assert ask(lambda web: ENGINE.check(known, web)) == f"Airflow {VERSION} accepts the token; DAGs to be seen: 7."
+    with pytest.raises(RunnerRefused, match="Invalid JWT token") as caught:
+        ask(lambda web: ENGINE.check(replace(known, secret=f"{token[:-9]}abcdefghi"), web))
+    assert caught.value.code == "engine_denied"
+
+
+def test_a_run_that_is_not_there_has_failed(airflow: str) -> None:
+    order = order_for(airflow, "deploy_shop", 9)
+    assert "deleted in Airflow" in ASKING.look(order, f"pilothouse__{order.key}").error
 
 
 def test_a_connection_is_tested_and_its_dags_are_picked(airflow: str) -> None:
