@@ -9,7 +9,7 @@ JOBS ?= 3
 PACKAGES := config calendar_app releases processes activities
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo-real test crash screens requests lint format types imports migrations check screenshots bench lock clean chromium
+.PHONY: help run demo-real test crash real screens requests lint format types imports migrations check screenshots bench lock clean chromium
 
 help:  ## Shows this list
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test: $(VENV)/.develops chromium  ## Runs every test on a real PostgreSQL, broke
 
 crash: $(VENV)/.develops  ## Kills whatever can be killed at random moments, for minutes; CRASH_RELEASES=100 says how long
 	@$(BIN)/python -m pytest -m crash -rP tests/system $(ARGS)
+
+real: $(VENV)/.develops  ## Runs the tests against real servers, and descriptions of them, that take long to install
+	@$(BIN)/python -m pytest -m real tests/system $(ARGS)
 
 screens: $(VENV)/.develops chromium  ## Looks at every page on the screens that `make test` leaves out
 	@$(BIN)/python -m pytest -m long --numprocesses $(JOBS) tests/browser $(ARGS)

@@ -16,10 +16,10 @@ PARAMS = {
 
 RAISED = [
     {
-        "exc_type": "RuntimeError", "exc_value": "no build", "exc_notes": [], "syntax_error": None, "is_cause": False,
+        "exc_type": "RuntimeError", "exc_value": "no build", "exc_notes": [], "is_cause": False,
         "frames": [{"filename": "shop.py", "lineno": 9, "name": "build"}],
     },
-    {"exc_type": "OSError", "exc_value": "no disk", "exc_notes": [], "syntax_error": None, "is_cause": True, "frames": []},
+    {"exc_type": "OSError", "exc_value": "no disk", "exc_notes": [], "is_cause": True, "frames": []},
 ]  # fmt: skip
 
 

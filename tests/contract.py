@@ -19,7 +19,7 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 
 
 class Contract:
-    """An OpenAPI 3 document; `faults` are what watched exchanges have done against it, `used` what they asked for."""
+    """An OpenAPI 3 document; `faults` are what watched exchanges have done against it."""
 
     def __init__(self, document: Mapping[str, Any], *, error: str = "") -> None:
         """`error` refers to the shape of the errors that an operation does not mention."""
@@ -29,7 +29,6 @@ class Contract:
             key=lambda found: (found[1].count("{"), found[1]),
         )
         self.faults: list[str] = []
-        self.used: set[str] = set()
 
     def watched(self, answering: Answering) -> Answering:
         """Returns a double that is looked after."""
@@ -48,7 +47,6 @@ class Contract:
         named = f"{request.method} {path or request.path}"
         if operation is None:
             return [f"{named} is not in the description"]
-        self.used.add(named)
         shared = self._document["paths"][path].get("parameters", [])
         known = [self._resolved(one) for one in (*shared, *operation.get("parameters", []))]
         given = {"path": values, "query": request.query}
@@ -58,12 +56,11 @@ class Contract:
         return [f"{named}: {fault}" for fault in found]
 
     def example(self, request: Request) -> Reply:
-        """Returns the answer that the description gives as an example, which has every field that there is."""
+        """Returns the answer that the description gives as an example, with every field that there is."""
         path, _ = self._path(request)
         for status, described in self._document["paths"][path][request.method.lower()]["responses"].items():
-            for one in (
-                self._resolved(described).get("content", {}).get("application/json", {}).get("examples", {}).values()
-            ):
+            content = self._resolved(described).get("content", {}).get("application/json", {})
+            for one in content.get("examples", {}).values():
                 return Reply(int(status), self._resolved(one)["value"])
         return Reply(404)
 

@@ -48,7 +48,7 @@ class Schemas:
 
 
 def _closed(schema: Any, *, is_part: bool, is_open: bool = False) -> Any:
-    """The schema in JSON Schema's words. It is closed, unless it `is_open`: a branch of one that is closed as a whole."""
+    """The schema in JSON Schema's words, closed unless it `is_open`: a branch of one that is closed as a whole."""
     if not isinstance(schema, Mapping):
         return schema
     if "$ref" in schema:
