@@ -24,6 +24,7 @@ class LaunchDarklyDouble(FlagDouble):
         return {"url": self.url, "environment": "production"}
 
     def answer(self, request: Request) -> Reply:
+        assert request.headers["ld-api-version"] == "20240415"
         if request.path == "/api/v2/caller-identity":
             return Reply(body={"accountId": "a1", "tokenName": "Releases", "tokenKind": "auth", "serviceToken": True})
         if request.path == "/api/v2/projects/default/environments/production":

@@ -20,6 +20,8 @@ PUBLIC = "https://app.launchdarkly.com"
 WHOLE = 100_000
 """The weights of a rollout are thousandths of a percent."""
 CONTEXT = "user"
+VERSION = "20240415"
+"""The version of the API that is spoken; without it, LaunchDarkly takes the one that the token was made with."""
 _PATCH = "application/json; domain-model=launchdarkly.semanticpatch"
 _PROJECT = {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", "x-words": "a project's key"}
 
@@ -29,7 +31,7 @@ class LaunchDarklyFlag:
 
     def __init__(self, settings: Mapping[str, Any], secret: str | None, wanted: Wanted, web: Web) -> None:
         self._base, self._web, self._wanted = place_name(settings, "url", PUBLIC), web, wanted
-        self._headers = {"authorization": secret or ""}
+        self._headers = _headers(secret)
         project, flag = quote(settings.get("project", "default"), safe=""), quote(wanted.flag, safe="")
         self._flags = f"/api/v2/flags/{project}"
         self._flag = f"{self._flags}/{flag}"
@@ -124,6 +126,10 @@ class LaunchDarklyFlag:
         return await self._web.ask(method, f"{self._base}{path}", headers=headers, **rest)
 
 
+def _headers(secret: str | None) -> dict[str, str]:
+    return {"authorization": secret or "", "ld-api-version": VERSION}
+
+
 def _notes(here: Mapping[str, Any]) -> tuple[str, ...]:
     kinds = {"rules": "rules", "targets": "targets", "contextTargets": "targets", "prerequisites": "prerequisites"}
     counts: dict[str, int] = {}
@@ -135,7 +141,7 @@ def _notes(here: Mapping[str, Any]) -> tuple[str, ...]:
 
 async def who_we_are(connection: Connected, web: Web) -> str:
     """Asks LaunchDarkly for the token, and for the environment if the connection names one."""
-    base, headers = place_name(connection.settings, "url", PUBLIC), {"authorization": connection.secret or ""}
+    base, headers = place_name(connection.settings, "url", PUBLIC), _headers(connection.secret)
     told = (await web.ask("GET", f"{base}/api/v2/caller-identity", headers=headers)).mapping()
     known = f"LaunchDarkly knows the token as '{told.get('tokenName') or told.get('tokenId') or 'nameless'}'"
     environment, project = connection.settings.get("environment"), connection.settings.get("project", "default")
