@@ -125,7 +125,7 @@ def airflow(folder: Path, port: int = 0) -> Iterator[str]:
     (folder / "passwords.json").write_text(json.dumps({USER: PASSWORD, READER: PASSWORD}))
     run(path, "db", "migrate", cwd=folder, environment=environment)
     run(path, "dags", "reserialize", cwd=folder, environment=environment)
-    answering, scheduling = [path, "api-server"], [path, "scheduler", "--skip-serve-logs"]
+    answering, scheduling = [str(path), "api-server"], [str(path), "scheduler", "--skip-serve-logs"]
     with (
         serving(answering, cwd=folder, told=folder / "api-server.log", environment=environment) as wait,
         serving(scheduling, cwd=folder, told=folder / "scheduler.log", environment=environment),
@@ -135,7 +135,7 @@ def airflow(folder: Path, port: int = 0) -> Iterator[str]:
 
 
 def _is_healthy(told: bytes) -> bool:
-    return json.loads(told or b"{}").get("scheduler", {}).get("status") == "healthy"
+    return bool(json.loads(told or b"{}").get("scheduler", {}).get("status") == "healthy")
 
 
 def _environment(folder: Path, port: int, commands: Path) -> Mapping[str, str]:

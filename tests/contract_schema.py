@@ -38,7 +38,7 @@ class Schemas:
             found = _closed(pointed(document, f"#/{reference}"), is_part=is_part, is_open=is_open)
             return Resource.from_contents(found, default_specification=DRAFT202012)
 
-        self._registry: Registry[Any] = Registry(retrieve=retrieve)
+        self._registry: Registry[Any] = Registry(retrieve=retrieve)  # type: ignore[call-arg]
 
     def fault(self, schema: Mapping[str, Any], value: Any, *, is_part: bool = False) -> str:
         """Returns what is most wrong with a value, nothing if it holds."""

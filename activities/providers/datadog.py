@@ -1,8 +1,8 @@
 """The provider `datadog`: gates on Datadog's metrics.
 
-Shapes: Datadog API v1, `GET /api/v1/query` and `/api/v1/validate`. An interval is in seconds in every answer, though
-Datadog's description says milliseconds; points are in milliseconds. A point stands at the beginning of its interval; one
-whose interval is not over yet is left out, since it still grows.
+Shapes: Datadog API v1, `GET /api/v1/query` and `/api/v1/validate`. An interval is in seconds in every answer that
+was recorded, though Datadog's description says milliseconds; points are in milliseconds. A point stands at the
+beginning of its interval; one whose interval is not over yet is left out, since it still grows.
 """
 
 from __future__ import annotations

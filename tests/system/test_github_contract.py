@@ -49,7 +49,7 @@ def contract() -> Contract:
 
 
 @pytest.fixture
-def github(contract: Contract, settings: Any) -> Iterator[GitHub]:
+def github(contract: Contract, settings: Any) -> Iterator[GitHub]:  # type: ignore[no-redef]
     """In the place of the stories' own double: one that is watched."""
     settings.OUTBOUND_ALLOW = ["127.0.0.1"]
     contract.faults.clear()

@@ -1,0 +1,95 @@
+"""The check that holds doubles against published descriptions: what it lets pass, and what it finds."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.contract import Contract
+from tests.engine_double import Reply, Request
+
+NAMED = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
+RUN = {
+    "allOf": [{"$ref": "#/components/schemas/named"}],
+    "required": ["id"],
+    "properties": {
+        "id": {"type": "integer"},
+        "end": {"type": "string", "enum": ["good", "bad"], "nullable": True},
+        "given": {"type": "object"},
+        "by": {"nullable": True, "oneOf": [{"$ref": "#/components/schemas/named"}, {"type": "string"}]},
+    },
+}
+CONTRACT = Contract(
+    {
+        "paths": {
+            "/runs/{run}": {
+                "parameters": [{"$ref": "#/components/parameters/run"}],
+                "get": {
+                    "parameters": [{"name": "since", "in": "query", "required": True, "schema": {"type": "integer"}}],
+                    "responses": {"200": {"content": {"application/json": {"schema": RUN}}}},
+                },
+                "post": {
+                    "requestBody": {"content": {"application/json": {"schema": RUN}}},
+                    "responses": {"204": {"description": "Nothing more"}},
+                },
+            },
+            "/runs/latest": {"get": {"responses": {"default": {"content": {"application/json": {"schema": {}}}}}}},
+        },
+        "components": {
+            "schemas": {"named": NAMED},
+            "parameters": {"run": {"name": "run", "in": "path", "required": True, "schema": {"type": "integer"}}},
+        },
+    }
+)
+
+
+def got(reply: Any, status: int = 200, **query: str) -> list[str]:
+    return CONTRACT.faults_of(Request("GET", "/runs/7", query or {"since": "1"}, {}, b""), Reply(status, reply))
+
+
+def sent(body: Any) -> list[str]:
+    headers = {"content-type": "application/json"}
+    return CONTRACT.faults_of(Request("POST", "/runs/7", {}, headers, json.dumps(body).encode()), Reply(204))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"id": 1},
+        {"name": "a", "end": None},
+        {"given": {"any": 1}},
+        {"by": None},
+        {"by": {"name": "a"}},
+        {"by": "a"},
+    ],
+)
+def test_a_double_may_say_less_than_the_real_thing(told: Any) -> None:
+    assert got(told) == []
+
+
+@pytest.mark.parametrize(
+    "told", [{"idd": 1}, {"id": "1"}, {"end": "so"}, {"name": None}, {"by": {"nam": "a"}}, [], "a"]
+)
+def test_a_double_may_say_nothing_else(told: Any) -> None:
+    assert len(got(told)) == 1
+    assert got(told)[0].startswith("GET /runs/{run}: 200: $")
+
+
+def test_questions_must_hold_in_full() -> None:
+    assert sent({"id": 1, "name": "a"}) == []
+    for wrong in ({"id": 1}, {"name": "a"}, {"id": 1, "name": "a", "more": 1}):
+        assert len(sent(wrong)) == 1
+    assert got({}, since="soon") == ["GET /runs/{run}: the query's 'since' cannot be 'soon'"]
+    assert got({}, before="1") == [
+        "GET /runs/{run}: the query has no 'since'",
+        "GET /runs/{run}: the query has an unknown 'before'",
+    ]
+
+
+def test_the_path_with_fewer_gaps_is_meant_and_trouble_is_no_answer() -> None:
+    assert CONTRACT.faults_of(Request("GET", "/runs/latest", {}, {}, b""), Reply(404, {"any": 1})) == []
+    assert got({}, status=201) == ["GET /runs/{run}: is not answered with 201"]
+    assert got({"rubbish": 1}, status=503) == []
