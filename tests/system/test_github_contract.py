@@ -48,8 +48,8 @@ def contract() -> Contract:
     return Contract(json.loads(path.read_bytes()), error="#/components/schemas/basic-error")
 
 
-@pytest.fixture
-def github(contract: Contract, settings: Any) -> Iterator[GitHub]:  # type: ignore[no-redef]
+@pytest.fixture  # type: ignore[no-redef]
+def github(contract: Contract, settings: Any) -> Iterator[GitHub]:
     """In the place of the stories' own double: one that is watched."""
     settings.OUTBOUND_ALLOW = ["127.0.0.1"]
     contract.faults.clear()
