@@ -8,6 +8,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --requir
 JOBS ?= 3
 PACKAGES := config calendar_app releases processes activities
 
+# Compiled modules are kept, wherever this runs: compiling them anew costs each process most of a second.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run demo-real test crash real screens requests lint format types imports migrations check screenshots bench lock clean chromium
 
@@ -29,7 +32,7 @@ crash: $(VENV)/.develops  ## Kills whatever can be killed at random moments, for
 real: $(VENV)/.develops  ## Runs the tests against real servers, and descriptions of them, that take long to install
 	@$(BIN)/python -m pytest -m real tests/system $(ARGS)
 
-screens: $(VENV)/.develops chromium  ## Looks at every page on the screens that `make test` leaves out
+screens: $(VENV)/.develops chromium  ## Looks at every page on every screen, which `make test` lets screens share
 	@$(BIN)/python -m pytest -m long --numprocesses $(JOBS) tests/browser $(ARGS)
 
 requests: $(VENV)/.develops  ## Makes many more of the requests that the API's schema allows; SCHEMA_EXAMPLES=100 says how many

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.looks import OTHER_SCREENS, SCREENS
+from tests.browser.looks import SCREENS
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = ("disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-component-update")
@@ -49,19 +49,28 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     }
 
 
-def _screen(look: str, width: int, *marks: pytest.MarkDecorator) -> Any:
-    return pytest.param((look, width), id=f"{look}-{width}", marks=marks)
+def _share(part: int, look: str, width: int) -> Any:
+    return pytest.param((look, width, slice(part, None, 2)), id=f"{look}-{width}")
 
 
-@pytest.fixture(
-    params=[*(_screen(*one) for one in SCREENS), *(_screen(*one, pytest.mark.long) for one in OTHER_SCREENS)]
-)
+def _all(look: str, width: int) -> Any:
+    return pytest.param((look, width, slice(None)), id=f"{look}-{width}-all", marks=pytest.mark.long)
+
+
+@pytest.fixture(params=[_share(0, *SCREENS[0]), _share(1, *SCREENS[-1]), *(_all(*one) for one in SCREENS)])
 def screen(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     """A page on a screen of each look and width."""
-    look, width = request.param
+    look, width, _ = request.param
     context = browser.new_context(color_scheme=look, viewport={"width": width, "height": 800})
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def share(request: pytest.FixtureRequest, screen: Page) -> slice:
+    """Which of some pages this screen looks at."""
+    found: slice = request.node.callspec.params["screen"][2]
+    return found
 
 
 @pytest.fixture

@@ -105,8 +105,15 @@ def test_the_form_works_without_scripts(desk: Page, live_server: LiveServer) -> 
     plain.context.close()
 
 
-@pytest.mark.parametrize("look", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1380])
+@pytest.mark.parametrize(
+    ("look", "width"),
+    [
+        ("light", 390),
+        ("dark", 1380),
+        pytest.param("dark", 390, marks=pytest.mark.long),
+        pytest.param("light", 1380, marks=pytest.mark.long),
+    ],
+)
 def test_pages_fit_their_screen(
     desk: Page, live_server: LiveServer, width: int, look: Literal["light", "dark"]
 ) -> None:

@@ -67,10 +67,10 @@ def library(groups: Any, manager: User, settings: Any) -> str:
     return f"/freezes/{freeze.slug}/"
 
 
-def test_every_page_suits_everybody(live_server: LiveServer, screen: Page, library: str) -> None:
+def test_every_page_suits_everybody(live_server: LiveServer, screen: Page, share: slice, library: str) -> None:
     sign_in(screen, live_server, "manager")
     found: list[str] = []
-    for address in [*ADDRESSES, library]:
+    for address in [*ADDRESSES, library][share]:
         screen.goto(live_server.url + address)
         screen.evaluate("document.querySelectorAll('main details:not(.menu)').forEach((fold) => { fold.open = true; })")
         found += look(screen)

@@ -195,8 +195,11 @@ def test_odd_ids_and_queries_are_no_500(things: dict[type, Any], admin: User) ->
     client = Client()
     client.force_login(admin)
     odds = ("abc", "999999999999999999999", "0", "%00", "_5F")
-    for at in dict.fromkeys(odd_address(address, odd) for address, table in routes() if table for odd in odds):
-        assert client.get(at).status_code < 500, at
+    addresses = {odd_address(address, ""): address for address, table in routes() if table}
+    for number, address in enumerate(addresses.values()):
+        for odd in (odds[number % 5], odds[(number + 2) % 5]):
+            at = odd_address(address, odd)
+            assert client.get(at).status_code < 500, at
     for at in ("processes/process/", "activities/activity/", "releases/release/", "config/event/"):
         for query in (
             "?q=%00",

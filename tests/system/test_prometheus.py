@@ -22,6 +22,8 @@ from tests.asking import Asking
 from tests.installed import CannotBeHad, free_port, read
 from tests.prometheus_server import Service, serving
 
+pytestmark = [pytest.mark.system, pytest.mark.real]
+
 ASKING = Asking(PrometheusEngine(), "pr-secret")
 PATIENCE = 60.0
 

@@ -22,7 +22,7 @@ from tests.following import following, until
 from tests.installed import CannotBeHad
 from tests.unleash_server import ADMIN_TOKEN, ENVIRONMENT, Unleash, unleash
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.system]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.system, pytest.mark.real]
 
 PATIENCE = 60.0
 NUMBERS = count(1)
