@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +19,6 @@ from tests.edges.desk import Desk, staff
 pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
-MULTI = (Path(__file__).parent.parent.parent / "docs" / "examples" / "multi-service-release.yaml").read_text()
 ODD = """
 kind: Process
 id: odd
@@ -42,9 +40,8 @@ phases:
 
 
 @pytest.fixture
-def desk(author: User, groups: dict[str, Group]) -> Desk:
+def desk(multi_service: None, author: User, groups: dict[str, Group]) -> Desk:
     """The author's."""
-    apply(None, MULTI, now=NOW, publish=True)
     apply(None, ODD, now=NOW)
     return Desk(staff(author))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -20,14 +19,12 @@ from tests.edges.desk import Desk, staff
 pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
-MULTI = (Path(__file__).parent.parent.parent / "docs" / "examples" / "multi-service-release.yaml").read_text()
 NEW = "kind: Activity\nid: pause\nname: Pause\ntype: wait\nwait: 1h\n"
 
 
 @pytest.fixture
-def desk(author: User, groups: dict[str, Group]) -> Desk:
+def desk(multi_service: None, author: User, groups: dict[str, Group]) -> Desk:
     """The author's."""
-    apply(None, MULTI, now=NOW, publish=True)
     return Desk(staff(author))
 
 
