@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
 
-from config.permissions import allowed, visible
+from config.permissions import allowed, visible_ids
 from config.trail import Actor
 from processes.models import Process
 from releases.models import Release, ReleaseGroup
@@ -37,16 +36,12 @@ class MayPlan:
 
     def _operated(self) -> dict[str, set[int]]:
         return {
-            "pk": self._held("releases.operate_release", Release.objects.order_by()),
-            "process_id": self._held("processes.operate_process", Process.objects.order_by()),
-            "group_id": self._held("releases.operate_releasegroup", ReleaseGroup.objects.order_by()),
+            "pk": visible_ids(self._actor, "releases.operate_release", Release),
+            "process_id": visible_ids(self._actor, "processes.operate_process", Process),
+            "group_id": visible_ids(self._actor, "releases.operate_releasegroup", ReleaseGroup),
         }
 
     def _may_start(self) -> set[int]:
-        processes = Process.objects.order_by()
         if allowed(self._actor, "releases.add_release"):
-            return set(processes.values_list("pk", flat=True))
-        return self._held("processes.start_process", processes)
-
-    def _held(self, permission: str, rows: QuerySet[Any]) -> set[int]:
-        return set(visible(self._actor, permission, rows).values_list("pk", flat=True))
+            return set(Process.objects.order_by().values_list("pk", flat=True))
+        return visible_ids(self._actor, "processes.start_process", Process)
