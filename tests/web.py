@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +13,6 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-import httpx
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -97,41 +95,3 @@ def session_of(user: User) -> dict[str, str]:
     client = Client()
     client.force_login(user)
     return {"sessionid": client.cookies["sessionid"].value}
-
-
-class Listener:
-    """One open stream, read by a thread; `heard` are the events and their topics, with their moments in `heard_at`."""
-
-    def __init__(self, url: str, topics: str, user: User, *, age: float = 0) -> None:
-        self.heard: list[tuple[str, str]] = []
-        self.heard_at: list[float] = []
-        self.status = 0
-        self.is_over = False
-        self._client = httpx.Client(base_url=url, cookies=session_of(user), timeout=httpx.Timeout(10, read=60))
-        self._parameters = {"topics": topics, "age": str(age)}
-        threading.Thread(target=self._read, daemon=True).start()
-        wait_until(lambda: bool(self.heard) or self.is_over, "the stream begins")
-
-    def _read(self) -> None:
-        with (
-            suppress(httpx.HTTPError, RuntimeError),
-            self._client.stream("GET", "/live/", params=self._parameters) as answer,
-        ):
-            self.status = answer.status_code
-            event = ""
-            for line in answer.iter_lines():
-                name, _, text = line.partition(": ")
-                event = text if name == "event" else event
-                if name.startswith("data"):
-                    self.heard_at.append(time.monotonic())
-                    self.heard.append((event, text))
-        self.is_over = True
-
-    def close(self) -> None:
-        """Go away."""
-        self._client.close()
-
-    @property
-    def changes(self) -> list[str]:
-        """The topics of the changes heard."""
-        return [topics for event, topics in self.heard if event == "change"]

@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import yaml
 from django.contrib.auth.models import Group, User
-from guardian.shortcuts import assign_perm
 
 from config.models import Event
 from processes import drafts
 from processes.models import Phase, PhaseActivity, Process
 from processes.services import apply
 from tests.edges.desk import Desk, staff
+from tests.edges.process_desk import NOW, ODD, open_phase, open_process, phase, process
 
 pytestmark = pytest.mark.django_db
-
-NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
-ODD = """
-kind: Process
-id: odd
-name: Odd
-description: ""
-fail_fast: false
-inputs: {list: {type: list, items: string, default: []}}
-phases:
-  - {id: a, name: A, depends_on: [], owners: [], needs: all, tags: [x], when: true}
-  - id: b
-    name: B
-    description: "Two\\nlines"
-    depends_on: [a]
-    activities:
-      - {id: one, wait: 1h, name: One}
-      - {id: two, depends_on: [one, a.x], subprocess: {process: odd, with: {list: [p, q]}}, timeout: 1h}
-      - {id: three, subprocess: odd@3, with: {list: []}, on_failure: ignore}
-"""
 
 
 @pytest.fixture
@@ -44,22 +23,6 @@ def desk(multi_service: None, author: User, groups: dict[str, Group]) -> Desk:
     """The author's."""
     apply(None, ODD, now=NOW)
     return Desk(staff(author))
-
-
-def process(slug: str = "multi-service-release") -> Process:
-    return Process.objects.get(slug=slug)
-
-
-def phase(slug: str, of: str = "multi-service-release") -> Phase:
-    return Phase.objects.get(process__slug=of, slug=slug)
-
-
-def open_process(desk: Desk, slug: str = "multi-service-release") -> Desk:
-    return desk.open("processes_process_change", process(slug).pk)
-
-
-def open_phase(desk: Desk, slug: str, of: str = "multi-service-release") -> Desk:
-    return desk.open("processes_phase_change", phase(slug, of).pk)
 
 
 @pytest.mark.parametrize("slug", ["multi-service-release", "security-review", "odd"])
@@ -359,62 +322,3 @@ def test_a_process_that_nothing_uses_is_deleted_with_its_event(desk: Desk) -> No
 
     assert not Process.objects.filter(slug__in=["one", "two"]).exists()
     assert Event.objects.filter(verb="process.deleted", actor_name="author").count() == 2
-
-
-def test_an_author_of_one_process_edits_it_and_no_other(desk: Desk, stranger: User) -> None:
-    for verb in ("view", "change"):
-        assign_perm(f"{verb}_process", stranger, process("odd"))
-    theirs = Desk(staff(stranger))
-
-    open_process(theirs, "odd").save(description="By a stranger")
-    open_phase(theirs, "b", "odd").save(activities__0__rest="wait: 3h")
-
-    assert process("odd").description == "By a stranger"
-    assert drafts.load(process("odd"))["phases"][1]["activities"][0]["wait"] == "3h"
-    assert open_process(theirs).status == 404
-    assert open_phase(theirs, "build").status == 403
-    other = {"action": "delete_selected", "_selected_action": [process().pk], "post": "yes"}
-    theirs.open("processes_process_changelist").send(other)
-    assert process().name == "Multi-service release"
-
-
-def test_what_an_author_may_not_see_cannot_be_chosen(desk: Desk, stranger: User) -> None:
-    hidden = PhaseActivity.objects.get(phase=phase("build"), slug="cart").activity
-    assert hidden is not None
-    for verb in ("view", "change"):
-        assign_perm(f"{verb}_process", stranger, process("odd"))
-    theirs = Desk(staff(stranger))
-
-    open_phase(theirs, "b", "odd").save(activities__0__activity=str(hidden.pk))
-
-    assert "Select a valid choice" in theirs.text
-    query = "/admin/autocomplete/?app_label=processes&model_name=phaseactivity&field_name=activity"
-    assert theirs.open(query).status == 403
-
-
-def test_a_reader_sees_the_draft_and_changes_nothing(desk: Desk, stranger: User) -> None:
-    reader = Desk(staff(stranger, "processes.view_process"))
-
-    assert "fail_fast" in open_process(reader, "odd").text
-    assert "_save" not in reader.source
-    assert "wait: 1h" in open_phase(reader, "b", "odd").text
-    for at in ("process", "phase"):
-        reader.address = (
-            f"/admin/processes/{at}/{(process('odd') if at == 'process' else phase('b', 'odd')).pk}/change/"
-        )
-        reader.send({"name": "Mine now", "slug": "odd"})
-        assert reader.first_status == 403
-    assert desk.open("processes_process_history", process().pk).status == 200
-
-
-def test_owners_are_suggested_to_those_who_edit_processes(desk: Desk, stranger: User) -> None:
-    assert "group:qa" in desk.open("/admin/processes/process/owners/?term=q").source
-    assert "user:author" in desk.open("/admin/processes/process/owners/?term=user:auth").source
-    assert desk.open("/admin/processes/process/owners/?term=%00&process=%00").status == 200
-    apply(None, "kind: Process\nid: led\nname: Led\nroles: {lead: {group: qa}}\nphases: []\n", now=NOW)
-    led = f"/admin/processes/process/owners/?process={process('led').pk}&term="
-    assert "role:lead" in desk.open(led).source
-    assert Desk(staff(stranger)).open("/admin/processes/process/owners/?term=q").status == 403
-    for verb in ("view", "change"):
-        assign_perm(f"{verb}_process", stranger, process("odd"))
-    assert "role:lead" not in Desk(staff(stranger)).open(led).source
