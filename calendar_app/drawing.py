@@ -106,7 +106,10 @@ class Agenda:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """All that is drawn: what a period has, as one reader may see it, in their zone. `now` is on its wall."""
+    """All that is drawn: what a period has, as one reader may see it, in their zone. `now` is on its wall.
+
+    `alone` and `pick` are the addresses of the day that was asked for: by itself, and chosen in this view.
+    """
 
     asked: Asked
     period: Period
@@ -116,14 +119,16 @@ class Scene:
     off: Mapping[date, list[DayOff]]
     zone: ZoneInfo
     now: datetime
+    alone: str
+    pick: str
 
     def day(self, on: date) -> Day:
         """Return a day as it is drawn, without its releases."""
-        period = self.period
+        period, asked_for = self.period, f"date={self.asked.day}"
         return Day(
             on=on,
-            alone=self.asked.address(view="day", day=on),
-            pick=self.asked.address(day=on),
+            alone=self.alone.replace(asked_for, f"date={on}", 1),
+            pick=self.pick.replace(asked_for, f"date={on}", 1),
             is_today=on == self.now.date(),
             is_outside=not period.begins <= on <= period.ends,
             is_chosen=on == period.day,

@@ -50,11 +50,12 @@ def show(request: HttpRequest) -> HttpResponse:
     zone = theirs if asked.zone and theirs else own
     with timezone.override(ZoneInfo(zone)):
         period = period_of(asked.view, asked.day)
-        context = {**_frame(request, asked, period, groups, chosen), "zone": zone, "own_zone": own, "theirs": theirs}
+        context = {**_around(request, asked, period, groups), "zone": zone}
         context |= _body(request, asked, period, groups, ZoneInfo(zone))
-        is_part = request.headers.get("HX-Target") == "div#calendar"
-        template = "calendar_app/_body.html" if is_part else "calendar_app/calendar.html"
-        return render(request, template, context)
+        if request.headers.get("HX-Target") == "div#calendar":
+            return render(request, "calendar_app/_body.html", context)
+        context |= {**_tools(request, asked, period, groups, chosen), "own_zone": own, "theirs": theirs}
+        return render(request, "calendar_app/calendar.html", context)
 
 
 def _chosen(asked: Asked, groups: list[Band]) -> list[Band]:
@@ -83,10 +84,24 @@ def _faults(asked: Asked, chosen: list[Band]) -> list[Fault]:
     ]
 
 
-def _frame(
+def _around(request: HttpRequest, asked: Asked, period: Period, groups: list[Band]) -> dict[str, Any]:
+    """Return what the calendar needs beside what is in it: where its links lead, and what it leaves out."""
+    return {
+        "asked": asked,
+        "period": period,
+        "address": asked.address(),
+        "here": asked.address(after=asked.after),
+        "as_list": asked.address(view="list"),
+        "chips": _chips(asked, groups),
+        "bare": asked.bare,
+        "may_create": startable_processes(person(request)).exists(),
+    }
+
+
+def _tools(
     request: HttpRequest, asked: Asked, period: Period, groups: list[Band], chosen: list[Band]
 ) -> dict[str, Any]:
-    """Return what stands around the calendar: where its links lead, and its filters."""
+    """Return what stands above the calendar: its views, the way through time, and its filters."""
     user = person(request)
     resources = visible_by_any(user, ["processes.view_resource", "processes.change_resource"], Resource.objects.all())
     processes = Process.objects.filter(pk__in={one.process_id for one in groups}).order_by()
@@ -94,11 +109,6 @@ def _frame(
     mine = [f"user:{user.get_username()}", *(f"group:{name}" for name in sorted(groups_of(user)))]
     is_mine = set(asked.wanted.get("owner", ())) == set(mine)
     return {
-        "asked": asked,
-        "period": period,
-        "address": asked.address(),
-        "here": asked.address(after=asked.after),
-        "as_list": asked.address(view="list"),
         "kept": [(name, value) for name in ("resource", "owner", "tag") for value in asked.wanted.get(name, ())],
         "views": [(name, words, asked.address(view=name)) for name, words in VIEWS.items()],
         "previous": asked.address(day=period.previous),
@@ -109,8 +119,6 @@ def _frame(
         "chosen": chosen,
         "states": filters.STATES.items(),
         "kinds": filters.KINDS.items(),
-        "chips": _chips(asked, groups),
-        "bare": asked.bare,
         "suggested": {
             "resource": list(resources.values_list("slug", flat=True)[:SUGGESTED]),
             "owner": mine,
@@ -118,7 +126,6 @@ def _frame(
         },
         "mine": asked.address(owner=() if is_mine else tuple(mine)),
         "is_mine": is_mine,
-        "may_create": startable_processes(user).exists(),
     }
 
 
@@ -143,7 +150,8 @@ def _body(request: HttpRequest, asked: Asked, period: Period, groups: list[Band]
     chosen = _chosen(asked, groups) if asked.wanted.get("group") else None
     frosts = frosts_between(user, since, until, chosen, zone=zone, now=now)
     off = days_off(groups if chosen is None else chosen, period.first, period.until)
-    scene = Scene(asked, period, groups, spots[:most], frosts, off, zone, grid.on_wall(now, zone))
+    ways = asked.address(view="day"), asked.address()
+    scene = Scene(asked, period, groups, spots[:most], frosts, off, zone, grid.on_wall(now, zone), *ways)
     context, drawn = _DRAWN[asked.view](scene)
     enter(user, drawn, groups)
     context |= {"scene": scene, "is_cut": len(spots) > most and asked.view != "list"}
