@@ -23,6 +23,7 @@ from releases import assignees, prose
 from releases.cadence import Bend
 from releases.models import Notice
 from releases.progress import Progress
+from releases.reading.titles import Titles
 
 register = template.Library()
 
@@ -342,13 +343,14 @@ def details(event: Event) -> list[tuple[str, Any]]:
 
 
 @register.filter
-def told(event: Event) -> SafeString:
-    """Return an event as a sentence."""
-    about, _, happened = event.verb.partition(".")
+def told(event: Event, titles: Titles | None = None) -> SafeString:
+    """Return an event as a sentence; one that `titles` has a name for by that name, its path behind it as a detail."""
+    about, _, happened = (part.replace("_", " ") for part in event.verb.partition("."))
     if about == "release":
-        return format_html("Release {}", happened.replace("_", " "))
-    if about == "phase":
-        return format_html("Phase <b>{}</b> {}", event.subject_name, happened.replace("_", " "))
-    if about == "activity":
-        return format_html("<b>{}</b> {}", event.subject_name, happened.replace("_", " "))
-    return format_html("<b>{}</b>: {} {}", event.subject_name, about.replace("_", " "), happened.replace("_", " "))
+        return format_html("Release {}", happened)
+    title = (titles or {}).get((event.subject_type, event.subject_id))
+    subject = format_html("<b><bdi>{}</bdi></b>" if title else "<b>{}</b>", title or event.subject_name)
+    path = format_html(' <span class="path small faint">{}</span>', event.subject_name) if title else ""
+    if about in ("phase", "activity"):
+        return format_html("{}{} {}{}", "Phase " if about == "phase" else "", subject, happened, path)
+    return format_html("{}: {} {}{}", subject, about, happened, path)

@@ -16,6 +16,7 @@ from config.pages import page
 from releases import reading
 from releases.models import Release
 from releases.reading.runs import Runs, runs_of
+from releases.reading.titles import titles_in
 from releases.views.frame import find_release, is_refresh
 from releases.views.release import head_of
 
@@ -66,5 +67,6 @@ def _wall_of(request: HttpRequest, release: Release, now: datetime, runs: Runs) 
         "waits": waits[:MOST_WAITS],
         "more_waits": max(0, len(waits) - MOST_WAITS),
         "links": [] if release.snapshot_id else blocked.links[:MOST_WAITS],
+        "titles": titles_in(runs),
         "events": Event.objects.filter(release_id=release.pk).order_by("-pk")[:MOST_EVENTS],
     }

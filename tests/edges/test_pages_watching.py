@@ -173,7 +173,17 @@ def test_the_timeline_says_which_item_a_run_is_for(engine: ScriptedRunner, manag
 def test_the_wall_says_how_it_stands_and_what_waits_for_whom(release: Release, manager: User) -> None:
     reader = Reader(manager)
     text = reader.open(page_of(release, "wall/"))
-    for words in ("Running", "On hold", "Expected end", "Prepare", "0/2 done", "Check", "Vendor", "Release started"):
+    for words in (
+        "Running",
+        "On hold",
+        "Expected end",
+        "Prepare",
+        "0/2 done",
+        "Check",
+        "Vendor",
+        "Release started",
+        "Phase Prepare started prepare",
+    ):
         assert words in text
     assert f'data-live="release:{release.pk}"' in reader.source
     part = reader.open(page_of(release, "wall/"), HX_Request="true", HX_Target="div#live")
