@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from config.errors import Conflict, Fault, InvalidInput, NotPermitted, Pilothous
 from config.pages import once, page, person
 from config.permissions import allowed, require
 from releases import forms
-from releases.models import Freeze
+from releases.models import Freeze, ReleaseGroup
 from releases.reading.freezes import open_freezes, visible_freezes
 from releases.reading.groups import visible_groups
 from releases.services.freezing import lift_freeze, stop_the_line
@@ -23,12 +24,20 @@ from releases.services.freezing import lift_freeze, stop_the_line
 ADD, CHANGE = "releases.add_freeze", "releases.change_freeze"
 
 
-def banner_of(request: HttpRequest) -> dict[str, Any]:
-    """Return what lists show of freezes: those that apply now, and whether this person may stop the line."""
-    return {
-        "open_freezes": open_freezes(request.user, now=timezone.now()),
-        "may_stop": allowed(person(request), ADD),
-    }
+def banner_of(request: HttpRequest, group: ReleaseGroup | None = None) -> dict[str, Any]:
+    """Return what lists show of freezes: those that apply now, and whether this person may stop the line.
+
+    For a group's own page only those that its releases may be in the scope of.
+    """
+    found = open_freezes(request.user, now=timezone.now())
+    if group is not None:
+        found = [one for one in found if _may_concern(one.freeze.body.get("scope") or {}, group)]
+    return {"open_freezes": found, "may_stop": allowed(person(request), ADD)}
+
+
+def _may_concern(scope: Mapping[str, Any], group: ReleaseGroup) -> bool:
+    """Return false where a scope names other groups; its releases may call the processes that one names."""
+    return bool(scope.get("everything")) or not scope.get("groups") or group.slug in scope["groups"]
 
 
 @page

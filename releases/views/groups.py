@@ -60,7 +60,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
     may_change = allowed(user, "releases.change_releasegroup", group)
     operates = allowed(user, "releases.operate_releasegroup", group) or allowed(user, "releases.operate_release")
     context = {
-        **banner_of(request),
+        **banner_of(request, group),
         "group": group,
         "detail": detail,
         "under_way": [(release, progress[release.pk]) for release in detail.under_way],

@@ -22,6 +22,7 @@ from releases.reading import groups
 from releases.reading.freezes import debt_may
 from releases.reading.may import may_ask_exception
 from releases.reading.runs import Runs, runs_of
+from releases.reading.titles import titles_of
 from releases.services import planning, running
 from releases.services.break_glass import sign_off_break_glass
 from releases.services.starting import preview_start
@@ -114,11 +115,11 @@ def values(request: HttpRequest, pk: int) -> HttpResponse:
 @page
 @require_safe
 def outputs(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show what a release has given so far: its outputs, those of its phases, and its artifacts."""
+    """Show what a release has given so far: its outputs and those of its phases, and how many artifacts it made."""
     release = find_release(request, pk)
     phases = PhaseRun.objects.filter(release=release).exclude(outputs={}).only("name", "path", "outputs")
-    artifacts = Artifact.objects.filter(release=release).select_related("activity_run").defer("activity_run__work")
-    context = {**head_of(request, release, "outputs"), "phases": phases, "artifacts": artifacts[:200]}
+    made = Artifact.objects.filter(release=release).count()
+    context = {**head_of(request, release, "outputs"), "phases": phases, "made": made}
     context["here"] = request.get_full_path()
     return render(request, "releases/_outputs.html" if is_refresh(request) else "releases/outputs.html", context)
 
@@ -136,6 +137,7 @@ def events(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         **head_of(request, release, "events"),
         "events": shown[:EVENTS],
+        "titles": titles_of(shown[:EVENTS]),
         "older": shown[EVENTS - 1].pk if len(shown) > EVENTS else None,
         "is_first": before is None,
         "here": request.get_full_path(),

@@ -252,6 +252,15 @@ def test_a_freeze_that_applies_is_on_the_lists_and_is_lifted_there(manager: User
     assert reader.status == 409
 
 
+def test_a_group_tells_of_the_freezes_that_its_releases_may_be_in_and_of_no_others(manager: User) -> None:
+    scopes = {"other": {"groups": ["ferry"]}, "tagged": {"tags": ["deployment"]}, "whole": {"everything": True}}
+    for slug, scope in scopes.items():
+        row = Freeze.objects.create(slug=slug, name=f"The {slug}", body={"scope": scope})
+        FreezeWindow.objects.create(freeze=row, starts_at=timezone.now() - timedelta(hours=1), ends_at=None)
+    told = {page: re.findall(r"The (\w+) It stops", Reader(manager).open(page)) for page in ("/groups/", PAGE)}
+    assert (sorted(told["/groups/"]), sorted(told[PAGE])) == (["other", "tagged", "whole"], ["tagged", "whole"])
+
+
 def test_the_line_is_stopped_for_some_groups_or_all(manager: User) -> None:
     reader = Reader(manager)
     assert "Stop the line" in reader.open("/")

@@ -9,7 +9,7 @@ from django.utils import timezone
 from activities.models import Connection
 from activities.runners import Outcome
 from config.models import Event
-from releases.models import Release
+from releases.models import Artifact, Release
 from releases.services import planning
 from tests.builders import phase_of, run_of, work
 from tests.edges.pages import KINDS, Reader, page_of, panel_of, plan, publish, start
@@ -135,6 +135,10 @@ def test_outputs_show_what_was_made_or_that_there_is_nothing_yet(release: Releas
     assert "Nothing yet" in Reader(manager).open(page_of(release, "outputs/"))
     Release.objects.filter(pk=release.pk).update(outputs={"lag": 3})
     assert "lag 3" in Reader(manager).open(page_of(release, "outputs/"))
+    Artifact.objects.create(release=release, name="image", at=timezone.now())
+    reader = Reader(manager)
+    assert "1 artifact" in reader.open(page_of(release, "outputs/"))
+    assert f'href="{page_of(release, "changes/")}">1 artifact' in reader.source
 
 
 def test_the_trail_tells_every_change_page_by_page(release: Release, manager: User) -> None:
@@ -143,8 +147,8 @@ def test_the_trail_tells_every_change_page_by_page(release: Release, manager: Us
     for word in (
         "Release created",
         "Release started",
-        "Phase prepare started",
-        "prepare/check succeeded",
+        "Phase Prepare started prepare",
+        "Check succeeded prepare/check",
         "pilothouse",
     ):
         assert word in text
