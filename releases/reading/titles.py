@@ -19,7 +19,7 @@ def titles_of(events: Iterable[Event]) -> Titles:
     """Return the names of the phases and activities that events are about. One query."""
     ids = {kind: [event.subject_id for event in events if event.subject_type == kind] for kind in _TYPES}
     phases, activities = (
-        model.objects.filter(pk__in=ids[kind])
+        model._default_manager.filter(pk__in=ids[kind])
         .order_by()
         .values_list(Value(kind, output_field=CharField()), F("pk"), F("name"))
         for kind, model in _TYPES.items()
@@ -29,5 +29,6 @@ def titles_of(events: Iterable[Event]) -> Titles:
 
 def titles_in(runs: Runs) -> Titles:
     """Return the names of the phases and activities of a release, from its runs."""
-    phases = {("phaserun", row.id): row.name for row in runs.phases}
-    return {**phases, **{("activityrun", row.id): row.name for row in runs.activities}}
+    found: dict[tuple[str, int | None], str] = {("phaserun", row.id): row.name for row in runs.phases}
+    found.update({("activityrun", row.id): row.name for row in runs.activities})
+    return found
