@@ -82,6 +82,7 @@ def test_every_page_suits_everybody(
     )
     sign_in(screen, live_server, "manager")
     found = [line for address in addresses[share] for line in look_at(screen, live_server.url + address)]
+    screen.goto(f"{live_server.url}/releases/new/?process=move")
     screen.get_by_label("Name required").fill("Autumn")
     screen.get_by_role("button", name="Next: values").click()
     expect(screen.get_by_role("button", name="Create and start")).to_be_visible()

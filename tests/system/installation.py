@@ -15,7 +15,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE = 180.0  # seconds; a busy machine takes most of a minute to make a database
+PATIENCE = 300.0  # seconds; a busy machine takes minutes to make a database, start everything and play a release
 
 
 def wait_until(condition: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
