@@ -89,10 +89,11 @@ $(VENV)/.develops: requirements-dev.txt | $(VENV)/.made
 	@touch $@ $(VENV)/.runs
 
 chromium:
-	@for name in "$$CHROMIUM" chromium chromium-browser google-chrome; do \
+	@for name in "$$CHROMIUM" chromium-headless-shell chromium chromium-browser google-chrome; do \
 		if command -v "$$name" >/dev/null 2>&1; then exit 0; fi; \
 	done; \
 	if [ "$$(id -u)" = 0 ]; then as_root=env; elif sudo -n true 2>/dev/null; then as_root="sudo env"; else as_root=false; fi; \
 	echo "Installing Chromium for the browser tests ..."; \
-	{ $$as_root apt-get update -qq && $$as_root DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium >/dev/null; } || \
+	get="$$as_root DEBIAN_FRONTEND=noninteractive apt-get install -qq -y"; \
+	{ $$as_root apt-get update -qq && { $$get chromium-headless-shell || $$get chromium; } >/dev/null; } || \
 	echo "Chromium could not be installed: the browser tests will not run." >&2

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.looks import SCREENS
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 QUIET = ("disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-component-update")
 MISSING = "Chromium is not on this machine: install the package chromium, or set CHROMIUM to its path."
 

@@ -159,10 +159,10 @@ def test_a_click_shows_a_release_at_a_glance_and_keys_change_the_view(
     expect(dialog.get_by_role("link", name="Rival")).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
-    page.keyboard.press("w")
-    expect(page.get_by_role("heading", name="3 \N{EN DASH} 9 June 2030")).to_be_visible()
-    page.keyboard.press("k")
-    expect(page.get_by_role("heading", name="10 \N{EN DASH} 16 June 2030")).to_be_visible()
+    for key, week in (("w", "3 \N{EN DASH} 9 June 2030"), ("k", "10 \N{EN DASH} 16 June 2030")):
+        page.keyboard.press(key)
+        expect(page.get_by_role("heading", name=week)).to_be_visible()
+        page.wait_for_load_state()  # keys are listened to once the scripts are there
     page.keyboard.press("?")
     page.get_by_label("Keys without Ctrl or Alt").uncheck()
     page.keyboard.press("q")
