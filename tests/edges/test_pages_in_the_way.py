@@ -17,6 +17,14 @@ from tests.fakes import ScriptedRunner
 
 pytestmark = pytest.mark.django_db
 
+LED = """
+kind: Process
+id: led
+name: Led
+roles: {lead: {group: qa}}
+phases:
+  - {id: only, name: Only, owners: [role:lead], activities: [{id: look, manual: {instructions: Look.}}]}
+"""
 HOLDS = """
 kind: Resource
 id: cart
@@ -95,6 +103,16 @@ def test_what_disturbs_it_is_told_beside_what_holds_it(manager: User, engine: Sc
     text = Reader(manager).open(page_of(release, "start/"))
     assert text.count("'cart' is held by a running release") == 1
     assert "The group 'qa' owns work in another release at the same time." in text
+
+
+def test_what_does_not_stop_somebody_who_starts_it_is_called_a_note_there(
+    manager: User, engine: ScriptedRunner
+) -> None:
+    release = plan(publish(LED), manager)
+    assert "Stops it Nobody fills the role 'lead'" in Reader(manager).open(page_of(release))
+    text = Reader(manager).open(page_of(release, "start/"))
+    assert "that would not stop the start Note Nobody fills the role 'lead'" in text
+    assert "Stops it" not in text
 
 
 def test_without_anything_in_the_way_there_is_nothing_to_break(release: Release, manager: User) -> None:
