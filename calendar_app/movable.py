@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from config.permissions import allowed, visible_ids
+from config.permissions import allowed, held_ids
 from config.trail import Actor
 from processes.models import Process
 from releases.models import Release, ReleaseGroup
@@ -36,12 +36,12 @@ class MayPlan:
 
     def _operated(self) -> dict[str, set[int]]:
         return {
-            "pk": visible_ids(self._actor, "releases.operate_release", Release),
-            "process_id": visible_ids(self._actor, "processes.operate_process", Process),
-            "group_id": visible_ids(self._actor, "releases.operate_releasegroup", ReleaseGroup),
+            "pk": held_ids(self._actor, "releases.operate_release", Release),
+            "process_id": held_ids(self._actor, "processes.operate_process", Process),
+            "group_id": held_ids(self._actor, "releases.operate_releasegroup", ReleaseGroup),
         }
 
     def _may_start(self) -> set[int]:
         if allowed(self._actor, "releases.add_release"):
             return set(Process.objects.order_by().values_list("pk", flat=True))
-        return visible_ids(self._actor, "processes.start_process", Process)
+        return held_ids(self._actor, "processes.start_process", Process)

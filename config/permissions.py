@@ -122,7 +122,7 @@ def visible(actor: Actor, permission: str, queryset: models.QuerySet[M]) -> mode
     return visible_by_any(actor, [permission], queryset)
 
 
-def visible_ids(actor: Actor, permission: str, model: type[models.Model]) -> set[int]:
+def held_ids(actor: Actor, permission: str, model: type[models.Model]) -> set[int]:
     """Return the ids of the objects of `model` on which `actor` holds `permission`; a request reads them once."""
     if isinstance(actor, User) and actor.is_active and not allowed(actor, permission):
         held = _held_by(actor, model)
