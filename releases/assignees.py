@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
+from config.permissions import groups_of
 from releases.models import ReleaseRole
 
 
@@ -29,8 +30,17 @@ def people(release_id: int, names: Iterable[str]) -> QuerySet[User]:
 
 def is_one_of(user: User, release_id: int, names: Iterable[str]) -> bool:
     """Return whether `user` is among the people that `names` stand for in a release."""
-    wanted = list(names)
-    return bool(wanted) and people(release_id, wanted).filter(pk=user.pk).exists()
+    wanted = {split(name) for name in names}
+    if not wanted or not user.is_active:
+        return False
+    if ("user", user.get_username()) in wanted or any(("group", name) in wanted for name in _groups(user, wanted)):
+        return True
+    roles = [name for kind, name in wanted if kind == "role"]
+    return bool(roles) and ReleaseRole.objects.filter(release_id=release_id, user=user, role__in=roles).exists()
+
+
+def _groups(user: User, wanted: Collection[tuple[str, str]]) -> Collection[str]:
+    return groups_of(user) if any(kind == "group" for kind, _ in wanted) else ()
 
 
 def names_of_rule(rule: dict[str, object]) -> list[str]:

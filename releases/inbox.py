@@ -39,6 +39,7 @@ from activities.fields import searchable
 from config.permissions import groups_of
 from releases import assignees, policy
 from releases.execution import people
+from releases.execution.signing import files_asked
 from releases.models import ActivityRun, Evidence, Release, ReleaseRole, SignOff, TaskRun
 from releases.reading import columns
 from releases.reading.due import is_overdue
@@ -100,8 +101,7 @@ def asks_only_signatures(run: ActivityRun) -> bool:
 
 
 def _is_plain(work: Mapping[str, Any]) -> bool:
-    required = (work.get("evidence") or {}).get("required")
-    return bool(work.get("approval")) and not (work.get("form") or work.get("tasks") or required)
+    return bool(work.get("approval")) and not (work.get("form") or work.get("tasks") or files_asked(work))
 
 
 def waiting_for(
@@ -128,7 +128,7 @@ def calls_for(
     user: User, *, release: Release | None = None, most: int = MOST, now: datetime | None = None
 ) -> list[Call]:
     """Return the same as `waiting_for`, without the activities themselves. A few queries."""
-    own: Names = {("user", user.get_username()), *(("group", name) for name in groups_of(user))}
+    own = _own_names(user)
     roles = list(ReleaseRole.objects.filter(user=user, release__state__in=UNDER_WAY).values_list("release_id", "role"))
     around = Q(release=release) if release is not None else Q(release__in=policy.visible_releases(user))
     rows = (
@@ -159,9 +159,12 @@ def calls_in(user: User, release: Release, runs: Runs) -> list[Call]:
     ]
     if not rows:
         return []
-    own: Names = {("user", user.get_username()), *(("group", name) for name in groups_of(user))}
     roles = list(ReleaseRole.objects.filter(user=user, release=release).values_list("release_id", "role"))
-    return _calls(user, rows, own, roles, None)
+    return _calls(user, rows, _own_names(user), roles, None)
+
+
+def _own_names(user: User) -> Names:
+    return {("user", user.get_username()), *(("group", name) for name in groups_of(user))}
 
 
 def _calls(
@@ -194,7 +197,7 @@ def _activities(user: User, known: Sequence[dict[str, Any]]) -> Iterator[tuple[d
     approved = [row["id"] for row in known if row["work"].get("approval")]
     own = SignOff.objects.filter(user=user, void_at=None, activity_run__in=approved).order_by()
     signed = set(own.values_list("activity_run_id", "attempt")) if approved else set()
-    asked = [row["id"] for row in known if _files_asked(row["work"])]
+    asked = [row["id"] for row in known if files_asked(row["work"])]
     files = Counter(_files_of(asked)) if asked else Counter()
     for row in known:
         try_of = (row["id"], row["attempt"])
@@ -327,16 +330,12 @@ def _asks(user: User, activity: _Activity, held: Names) -> list[str]:
         asks.append("form")
     if _is_asked_to_sign(user, activity, held):
         asks.append("sign-off")
-    required = _files_asked(work)
+    required = files_asked(work)
     if owner and activity.files < required:
         asks.append("evidence")
     if owner and not asks and not (work.get("approval") or work.get("form") or work.get("tasks") or required):
         asks.append("done")
     return asks
-
-
-def _files_asked(work: Mapping[str, Any]) -> int:
-    return int((work.get("evidence") or {}).get("required") or 0)
 
 
 def _own_tasks(activity: _Activity, held: Names) -> list[TaskRun]:

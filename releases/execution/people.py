@@ -24,6 +24,7 @@ from releases.execution.signing import (
     barred_from,
     content_digest,
     content_of,
+    files_asked,
     form_of,
     missing_parts,
     rule_names,
@@ -200,7 +201,7 @@ def _requires_something(row: ActivityRun) -> bool:
     """Whether there is anything whose completion completes the activity; if not, somebody says that it is done."""
     work = row.work
     required_tasks = any(task.get("required") for task in work.get("tasks") or [])
-    return bool(required_tasks or form_of(work) or work.get("approval") or (work.get("evidence") or {}).get("required"))
+    return bool(required_tasks or form_of(work) or work.get("approval") or files_asked(work))
 
 
 def _succeed(locked: Locked, run: Run, row: ActivityRun) -> None:

@@ -152,16 +152,29 @@ def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
 
 def missing_parts(release_id: int, row: ActivityRun, standings: Sequence[approval.Standing] | None = None) -> list[str]:
     """Return in words what a manual activity still requires; `standings` are those of its rules, if they are known."""
-    work, missing = row.work, []
     tasks = TaskRun.objects.filter(activity_run_id=row.pk, attempt=row.attempt, required=True, done_at=None)
-    missing += [f"task '{name}'" for name in tasks.values_list("name", flat=True)]
+    names = tasks.values_list("name", flat=True)
+    known = standings_of(release_id, row) if standings is None else standings
+    given = row.evidence.filter(attempt=row.attempt).count() if files_asked(row.work) else 0
+    return missing_words(row.work, tasks=names, standings=known, files=given)
+
+
+def missing_words(
+    work: Mapping[str, Any], *, tasks: Iterable[str], standings: Iterable[approval.Standing], files: int
+) -> list[str]:
+    """Return the same, told the names of the required tasks that are open and how many evidence files there are."""
+    missing = [f"task '{name}'" for name in tasks]
     if form_of(work) and not work.get("answered"):
         missing.append("the form")
-    for standing in standings_of(release_id, row) if standings is None else standings:
+    for standing in standings:
         if standing.missing:
             missing.append(f"{standing.missing} of {standing.need} sign-offs by {', '.join(rule_names(standing.rule))}")
-    required = int((work.get("evidence") or {}).get("required") or 0)
-    given = row.evidence.filter(attempt=row.attempt).count() if required else 0
-    if given < required:
-        missing.append(f"{required - given} of {required} evidence files")
+    required = files_asked(work)
+    if files < required:
+        missing.append(f"{required - files} of {required} evidence files")
     return missing
+
+
+def files_asked(work: Mapping[str, Any]) -> int:
+    """Return how many evidence files a manual activity requires."""
+    return int((work.get("evidence") or {}).get("required") or 0)

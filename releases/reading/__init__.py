@@ -3,7 +3,7 @@
 from releases.reading.activity import ActivityDetail, activity_detail
 from releases.reading.awaited import awaited_by
 from releases.reading.before_start import BeforeStart, Standing, before_start, standings_for, standings_of_many
-from releases.reading.blocked import Blocked, ReleaseBlocked, release_blocked, run_blocked
+from releases.reading.blocked import Blocked, ReleaseBlocked, blocked_in, release_blocked, run_blocked
 from releases.reading.dates import NextDate, NextDates, dates_of, next_dates
 from releases.reading.forecasts import ReleaseForecast, Step, planned_spans, release_forecast
 from releases.reading.graph import Graph, GraphNode, planned_graph, release_graph
@@ -44,6 +44,7 @@ __all__ = [
     "activity_detail",
     "awaited_by",
     "before_start",
+    "blocked_in",
     "dates_of",
     "involved_in",
     "log_of",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,8 +10,7 @@ from typing import Any
 from config.models import Event
 from config.trail import Actor
 from releases import approval, policy
-from releases.execution import people
-from releases.execution.asking import form_of
+from releases.execution.signing import files_asked, form_of, missing_words, rule_names, standings_of
 from releases.execution.snapshots import tree_of
 from releases.models import ActivityRun, Attempt, Comment, Evidence, SignOff, TaskRun
 from releases.reading.due import is_overdue
@@ -112,16 +111,18 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def activity_detail(run: ActivityRun, actor: Actor) -> ActivityDetail:
+def activity_detail(
+    run: ActivityRun, actor: Actor, standings: Sequence[approval.Standing] | None = None
+) -> ActivityDetail:
     """Return everything about an activity run, as far as `actor` is concerned.
 
-    `run` should come with its `release` and `phase`; the number of queries depends on nothing but its kind.
+    `run` should come with its `release` and `phase`; the number of queries depends on nothing but its kind. `standings`
+    are those of its approval rules, if they are known.
     """
     tasks = list(run.tasks.filter(attempt=run.attempt))
-    standings = people.standings_of(run.release_id, run)
-    sign_offs, attempts = list(run.sign_offs.all()), list(run.attempts.all())
-    asks = run.kind == "manual" and run.state == "waiting"
-    missing = people.missing_parts(run.release_id, run, standings) if asks else []
+    standings = standings_of(run.release_id, run) if standings is None else standings
+    sign_offs, attempts, evidence = list(run.sign_offs.all()), list(run.attempts.all()), list(run.evidence.all())
+    missing = _missing(run, tasks, standings, evidence)
     held = names_held(actor, run.release_id)
     signed = _has_signed(actor, run, sign_offs)
     return ActivityDetail(
@@ -133,8 +134,8 @@ def activity_detail(run: ActivityRun, actor: Actor) -> ActivityDetail:
         approval=_rules(standings, sign_offs),
         sign_offs=sign_offs,
         changed=_changed(run, sign_offs),
-        evidence_required=int((run.work.get("evidence") or {}).get("required") or 0),
-        evidence=list(run.evidence.all()),
+        evidence_required=files_asked(run.work),
+        evidence=evidence,
         comments=list(run.comments.all()),
         missing=missing,
         may=activity_may(actor, run, tasks=tasks, standings=standings, signed=signed, missing=missing, held=held),
@@ -160,6 +161,16 @@ def _about(run: ActivityRun) -> dict[str, Any]:
         "inputs": values_of(doc["inputs"], run.inputs, run.sources),
         "instructions": str(run.work.get("instructions") or ""),
     }
+
+
+def _missing(
+    run: ActivityRun, tasks: Iterable[TaskRun], standings: Iterable[approval.Standing], evidence: Iterable[Evidence]
+) -> list[str]:
+    if run.kind != "manual" or run.state != "waiting":
+        return []
+    undone = [task.name for task in tasks if task.required and task.done_at is None]
+    files = sum(file.attempt == run.attempt for file in evidence)
+    return missing_words(run.work, tasks=undone, standings=standings, files=files)
 
 
 def _expiry(run: ActivityRun) -> datetime | None:
@@ -205,7 +216,7 @@ def _rules(standings: Sequence[approval.Standing], sign_offs: Sequence[SignOff])
     names = {sign_off.user_id: sign_off.user_name for sign_off in sign_offs}
     return [
         RuleView(
-            names=people.rule_names(standing.rule),
+            names=rule_names(standing.rule),
             need=standing.need,
             missing=standing.missing,
             signers=[names[user] for user in standing.signers],

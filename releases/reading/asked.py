@@ -17,7 +17,7 @@ from django.db.models import F, Q
 from config.models import Event
 from releases import approval, assignees
 from releases.execution.people import rule_names
-from releases.execution.signing import ACTED, form_of, terms_of
+from releases.execution.signing import ACTED, files_asked, form_of, terms_of
 from releases.models import ActivityRun, Evidence, Release, ReleaseRole, SignOff, TaskRun
 from releases.tree import Key, Tree
 
@@ -83,7 +83,7 @@ def asked_of(
         found[task.activity_run_id].every_group += task.groups
         found[task.activity_run_id].tasks += [task] if task.required and task.done_at is None else []
     given: dict[int, int] = defaultdict(int)
-    required = {run.pk: int((run.work.get("evidence") or {}).get("required") or 0) for run in waiting}
+    required = {run.pk: files_asked(run.work) for run in waiting}
     files = Evidence.objects.filter(mine).values_list("activity_run_id", flat=True)
     for pk in files if any(required.values()) else ():
         given[pk] += 1

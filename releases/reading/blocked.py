@@ -81,12 +81,13 @@ def release_blocked(actor: Actor, release: Release, *, now: datetime, runs: Runs
     return ReleaseBlocked(release.pk, release.state, None, "", links, entries)
 
 
-def run_blocked(run: ActivityRun | PhaseRun, *, now: datetime, runs: Runs | None = None) -> Blocked:
-    """Return what one run waits for, to its full depth; its links are empty once it has settled.
+def run_blocked(run: ActivityRun | PhaseRun, *, now: datetime) -> Blocked:
+    """Return what one run waits for, to its full depth; its links are empty once it has settled."""
+    return blocked_in(situation_of(run.release, now=now), run)
 
-    `runs` are those of its release, if they are known.
-    """
-    situation = situation_of(run.release, now=now, runs=runs)
+
+def blocked_in(situation: Situation, run: ActivityRun | PhaseRun) -> Blocked:
+    """Return the same, told how its release stands."""
     known = estimates(situation)
     return _blocked(situation, known, situation.rows[Key(run.node, run.items)], Chain(situation, known))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -134,9 +134,8 @@ def situation_of(release: Release, *, now: datetime, runs: Runs | None = None) -
     ids = {row.key: row.id for row in rows if row.kind != "phase"}
     asked, people = asked_of(release, tree, manual, ids)
     picture, untils = engine.Picture(tree, known, {}), known_runs.untils
-    running = Attempt.objects.filter(activity_run__release=release, activity_run__state="running", status="running")
-    told = dict(running.exclude(error="").order_by().values_list("activity_run", "error"))
-    return Situation(release, now, tree, by_key, picture, asked, people, untils, _retries(tree, by_key), told)
+    told, retries = _told(release, rows), _retries(tree, by_key)
+    return Situation(release, now, tree, by_key, picture, asked, people, untils, retries, told)
 
 
 def _row(run: PhaseRow | ActivityRow, **more: Any) -> Row:
@@ -144,6 +143,14 @@ def _row(run: PhaseRow | ActivityRow, **more: Any) -> Row:
         Key(run.node, run.items), run.id, run.path, run.name, state=run.state, error=run.error, opens_at=run.opens_at,
         due_at=run.due_at, held_until=run.held_until, held_by=run.held_by, started_at=run.started_at, **more,
     )  # fmt: skip
+
+
+def _told(release: Release, rows: Iterable[Row]) -> dict[int, str]:
+    """Return what engines say about each activity that runs."""
+    if not any(row.state == "running" and row.kind != "phase" for row in rows):
+        return {}
+    running = Attempt.objects.filter(activity_run__release=release, activity_run__state="running", status="running")
+    return dict(running.exclude(error="").order_by().values_list("activity_run", "error"))
 
 
 def _retries(tree: Tree, rows: Mapping[Key, Row]) -> dict[int, datetime]:

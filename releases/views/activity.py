@@ -23,6 +23,7 @@ from releases.forms import Field
 from releases.models import ActivityRun, Release
 from releases.reading import ActivityDetail
 from releases.reading.runs import runs_of
+from releases.reading.situation import situation_of
 from releases.views.frame import find_activity, find_release
 from releases.views.release import board_of, show_board
 
@@ -67,11 +68,14 @@ def answer(
     request: HttpRequest, release: Release, run: ActivityRun, trouble: Trouble | None = None, *, status: int = 200
 ) -> HttpResponse:
     """Answer with the page of an activity, with what went wrong in its place."""
-    detail, runs = reading.activity_detail(run, request.user), runs_of(release)
+    runs = runs_of(release)
+    situation = situation_of(release, now=timezone.now(), runs=runs) if run.state in IDLE else None
+    known = situation.asked.get(run.pk) if situation else None
+    detail = reading.activity_detail(run, request.user, known.standings if known else None)
     asked = asks_of(run, detail, trouble or Trouble())
     panel = {
         "run": detail,
-        "blocked": reading.run_blocked(run, now=timezone.now(), runs=runs) if detail.state in IDLE else None,
+        "blocked": reading.blocked_in(situation, run) if situation else None,
         "asks": asked,
         "trouble_here": trouble,
         "text_log": clean_log(detail.log.text),

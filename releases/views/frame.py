@@ -9,12 +9,12 @@ from releases import policy
 from releases.health import with_health
 from releases.models import ActivityRun, Release
 
-_WITH = ("process", "revision__process", "group", "input_set", "snapshot", "break_glass")
+_WITH = ("process", "revision", "group", "input_set", "break_glass")
 
 
 def find_release(request: HttpRequest, pk: int) -> Release:
     """Return a release that this person may see, with its `health`. Raises Http404 for any other."""
-    found = with_health(Release.objects.all()).select_related(*_WITH).defer("snapshot__tree")
+    found = with_health(Release.objects.all()).select_related(*_WITH)
     release = get_object_or_404(found, pk=pk)
     if not policy.may_see(request.user, release):
         raise Http404
