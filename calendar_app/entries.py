@@ -14,8 +14,21 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import connection
-from django.db.models import BooleanField, Case, DateTimeField, Expression, F, Func, Q, QuerySet, Value, When
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    Case,
+    DateTimeField,
+    Expression,
+    F,
+    Func,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce, Greatest
 
 from calendar_app.grid import in_words
@@ -27,8 +40,8 @@ from releases.models import Release
 
 _DATE = re.compile(r"\s*\b\d{4}-(\d\d-\d\d|W\d\d)\b")
 _COLUMNS = (
-    "pk", "name", "version", "state", "health", "begins_at", "planned_start_at", "planned_end_at", "group_id",
-    "process_id", "process__name", "edits", "created_by_id", "is_stopped",
+    "pk", "name", "version", "state", "health", "begins_at", "is_planned", "group_id", "process_id", "process__name",
+    "edits", "created_by_id", "is_stopped",
 )  # fmt: skip
 #: Groups that own are left out: they own nearly everything, and a mark on everything marks nothing.
 _CLASHING = """
@@ -38,7 +51,8 @@ _CLASHING = """
                SELECT 1 FROM releases_booking held JOIN releases_release r ON r.id = held.release_id
                 WHERE held.what = mine.what AND held.during && mine.during AND held.release_id <> mine.release_id
                   AND (release.group_id IS NULL OR r.group_id IS DISTINCT FROM release.group_id) LIMIT 1) other
-     WHERE mine.release_id = ANY(%(releases)s) AND (mine.what LIKE 'resource:%%' OR mine.what LIKE 'user:%%')"""
+     WHERE mine.release_id = ANY(%(releases)s) AND release.finished_at IS NULL
+       AND (mine.what LIKE 'resource:%%' OR mine.what LIKE 'user:%%')"""
 
 
 @dataclass(slots=True)
@@ -141,16 +155,23 @@ def enter(actor: Actor, spots: Iterable[Spot], groups: Iterable[Band]) -> None:
     if not wanted:
         return
     stops = Q(state="scheduled", findings__contains=[{"stops": True}])
-    releases = with_health(Release.objects.filter(pk__in=wanted).order_by()).annotate(
+    releases = with_health(Release.objects.filter(_among(list(wanted))).order_by()).annotate(
         begins_at=Coalesce("planned_start_at", "started_at"),
+        is_planned=Q(planned_start_at__isnull=False),
         is_stopped=Case(When(stops, then=Value(value=True)), default=Value(value=False), output_field=BooleanField()),
     )
     known, may, clashes = {one.pk: one for one in groups}, MayPlan(actor), _clashing(list(wanted))
     for values in releases.values_list(*_COLUMNS):
         row = dict(zip(_COLUMNS, values, strict=True))
         spot = wanted[row["pk"]]
-        is_movable = row["planned_start_at"] is not None and may.plan(row)
+        is_movable = row["is_planned"] and may.plan(row)
         spot.entry = _entry(row, spot, known.get(row["group_id"] or 0), is_movable, row["pk"] in clashes)
+
+
+def _among(pks: list[int]) -> Func:
+    """Return the condition that a release is one of these: one parameter, however many they are."""
+    among = Value(pks, ArrayField(BigIntegerField()))
+    return Func(F("pk"), among, template="(%(expressions)s))", arg_joiner=" = ANY(", output_field=BooleanField())
 
 
 def _entry(row: Mapping[str, Any], spot: Spot, group: Band | None, is_movable: bool, is_clashing: bool) -> Entry:
@@ -172,7 +193,7 @@ def _entry(row: Mapping[str, Any], spot: Spot, group: Band | None, is_movable: b
 
 
 def _clashing(pks: list[int]) -> set[int]:
-    """Return which of these share a resource or a person who owns with a release of another group. One query."""
+    """Return which of these, if they are not over, share a resource or a person who owns with one of another group."""
     with connection.cursor() as cursor:
         cursor.execute(_CLASHING, {"releases": pks})
         return {pk for (pk,) in cursor.fetchall()}

@@ -152,6 +152,20 @@ def visible_in(actor: Actor, permissions: list[str], model: type[models.Model], 
     return _held(actor, permissions, model, field)
 
 
+def held_objects(actor: User, permissions: list[str], model: type[models.Model]) -> list[int] | None:
+    """Return the ids of the objects of `model` on which themselves `actor` holds any of `permissions`, sorted.
+
+    None if the answer is not a list: they are held model-wide, on too many objects, or there is no request.
+    """
+    held = None if _holds_model_wide(actor, permissions) else _held_by(actor, model)
+    return None if held is None else _objects(held, permissions)
+
+
+def _objects(held: Held, permissions: list[str]) -> list[int]:
+    names = [permission.partition(".")[2] for permission in permissions]
+    return sorted(set().union(*(held[name] for name in names if name in held)))
+
+
 def _holds_model_wide(actor: Actor, permissions: list[str], *, model_wide: bool = True) -> bool:
     return actor is None or (model_wide and any(allowed(actor, permission) for permission in permissions))
 
@@ -164,7 +178,7 @@ def _held(user: User, permissions: list[str], model: type[models.Model], field: 
     codenames = [permission.partition(".")[2] for permission in permissions]
     held = _held_by(user, model)
     if held is not None:
-        return models.Q((f"{field}__in", sorted(set().union(*(held[name] for name in codenames if name in held)))))
+        return models.Q((f"{field}__in", _objects(held, permissions)))
     of_users, of_groups = _tables_of(model)
     if issubclass(of_users, BaseGenericObjectPermission) or issubclass(of_groups, BaseGenericObjectPermission):
         rows = get_objects_for_user(

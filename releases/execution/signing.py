@@ -166,9 +166,11 @@ def missing_words(
     missing = [f"task '{name}'" for name in tasks]
     if form_of(work) and not work.get("answered"):
         missing.append("the form")
-    for standing in standings:
-        if standing.missing:
-            missing.append(f"{standing.missing} of {standing.need} sign-offs by {', '.join(rule_names(standing.rule))}")
+    missing += [
+        f"{standing.missing} of {standing.need} sign-offs by {', '.join(rule_names(standing.rule))}"
+        for standing in standings
+        if standing.missing
+    ]
     required = files_asked(work)
     if files < required:
         missing.append(f"{required - files} of {required} evidence files")

@@ -7,9 +7,10 @@ from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from guardian.shortcuts import assign_perm
 
 from config.errors import InvalidInput, NotFound, NotPermitted
+from config.permissions import keeping
 from processes.models import Process
 from releases import policy
-from releases.models import Release, ReleaseGroup
+from releases.models import ActivityRun, Release, ReleaseGroup
 from releases.services import answering, planning, running, starting
 from tests.builders import MONDAY, phase_of, process_of, run_of, start
 from tests.crowd import member
@@ -55,10 +56,18 @@ def group(release):
 
 
 def may(actor, release):
-    """Return everything `actor` may do with the release, by asking the policy."""
+    """Return everything `actor` may do with the release, by asking the policy: in a request and outside of one."""
+    outside = verdicts_of(actor, release)
+    with keeping():
+        assert verdicts_of(actor, release) == outside
+    return outside
+
+
+def verdicts_of(actor, release):
     run = run_of(release, "one/held")
     sees = policy.visible_releases(actor).filter(pk=release.pk).exists()
-    assert policy.may_see(actor, release) == sees
+    runs = ActivityRun.objects.filter(release__in=policy.visible_releases(actor), pk=run.pk)
+    assert policy.may_see(actor, release) == sees == runs.exists()
     verdicts = {
         "see": sees,
         "start": policy.may_start(actor, release.process, release.group),
