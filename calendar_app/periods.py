@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
 VIEWS = {"month": "Month", "week": "Week", "day": "Day", "quarter": "Quarter", "list": "List"}
 EARLIEST, LATEST = date(1971, 1, 1), date(2199, 12, 31)
@@ -13,7 +14,7 @@ LISTED = 31
 WEEK = 7
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Period:
     """A view around a day: it draws the days from `first` until before `until`.
 
@@ -31,12 +32,12 @@ class Period:
     previous: date
     next: date
 
-    @property
+    @cached_property
     def days(self) -> list[date]:
         """Every day it draws."""
         return [self.first + timedelta(days=number) for number in range((self.until - self.first).days)]
 
-    @property
+    @cached_property
     def weeks(self) -> list[date]:
         """The first day of every week it draws."""
         return self.days[::WEEK]
