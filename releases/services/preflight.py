@@ -127,7 +127,10 @@ def _standing(outlook: Outlook, now: datetime) -> Iterator[Finding]:
 
 
 def _frozen_later(outlook: Outlook, around: Around) -> Iterator[Finding]:
-    """Yield which activities freezes within the planned window would hold, those at the very start left out."""
+    """Yield which activities freezes within the planned window would hold, those at the very start left out.
+
+    Of a release that is planned to no end, each freeze is told of once: when it comes next.
+    """
     begins = outlook.window.starts_at
     windows = [one for one in around.windows if overlaps(one.block, outlook.window)]
     if not windows:
@@ -140,10 +143,11 @@ def _frozen_later(outlook: Outlook, around: Around) -> Iterator[Finding]:
     }
     asked = [Applies(one.block, {"everything": True}) for one in windows if held.get(id(one))]
     blocks = freezes.blocks_of(asked, whole, at=begins, release=outlook.release)
-    left = {(block.freeze_id, block.ends_at): block for block in blocks}
-    for one in windows:
+    left, told = {(block.freeze_id, block.ends_at): block for block in blocks}, set()
+    for one in sorted(windows, key=lambda one: one.block.starts_at):
         paths, block = held.get(id(one)), left.get((one.block.freeze_id, one.block.ends_at))
-        if paths and block is not None:
+        if paths and block is not None and (outlook.window.ends_at or block.freeze_id not in told):
+            told.add(block.freeze_id)
             named = ", ".join(paths[:MOST_NAMED]) + (" …" if len(paths) > MOST_NAMED else "")
             count = "1 activity" if len(paths) == 1 else f"{len(paths)} activities"
             message = (

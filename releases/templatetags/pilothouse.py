@@ -33,7 +33,6 @@ _SOURCES = {
     "release": "given on the release",
     "with": "set in the process",
     "retry": "changed for a retry",
-    "unset": "not set",
 }
 _ASKS = {
     "decision": ("on_hold", "Failed: decide what happens"),
@@ -297,7 +296,9 @@ def _is_deep(shown: Any) -> bool:
 
 @register.simple_tag
 def source(name: str) -> SafeString:
-    """Return where a value came from, in words."""
+    """Return where a value came from, in words; of a value that is not set, nothing."""
+    if name == "unset":
+        return SafeString()
     return format_html('<span class="source is-{}">{}</span>', name.replace(" ", "-"), _SOURCES.get(name, name))
 
 

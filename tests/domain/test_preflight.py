@@ -225,6 +225,16 @@ def test_a_freeze_within_the_planned_time_tells_which_activities_it_may_hold(sho
     assert "activity_frozen" not in findings(release)
 
 
+def test_of_what_is_planned_to_no_end_a_freeze_that_comes_again_is_told_of_once(shop):
+    release = planning.create_release(None, process=shop, name="Spring", given={"inputs": {"version": "1"}}, now=MONDAY)
+    quiet = freeze(26, 3, tags=["late"])
+    again = FreezeWindow.objects.create(freeze=quiet, starts_at=MONDAY + 99 * HOUR, ends_at=MONDAY + 100 * HOUR)
+    found = [one for one in preflight(release, now=MONDAY) if one.code == "activity_frozen"]
+    assert [one.until for one in found] == [MONDAY + 29 * HOUR]
+    quiet.windows.exclude(pk=again.pk).delete()
+    assert findings(release)["activity_frozen"].until == MONDAY + 100 * HOUR
+
+
 def test_conflicts_are_told_and_stop_only_over_an_exclusive_resource_in_use(shop):
     holder = planned(shop, 1, 48)
     release = planned(shop)
