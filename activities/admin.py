@@ -10,6 +10,8 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.decorators import method_decorator
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.decorators import action
 from unfold.widgets import (
@@ -22,6 +24,7 @@ from activities import connecting, services
 from activities.models import Connection, Secret
 from activities.runners import provider_paths
 from activities.secrets import set_secret
+from activities.settings_words import settings_by_provider
 from config.admin.forms import FaultForm
 from config.admin.guarded import GuardedAdmin
 from config.admin.scoped import ScopedAdmin
@@ -63,7 +66,7 @@ class ConnectionForm(FaultForm):
     """A connection. The secret is chosen by name; its value is never here."""
 
     provider = forms.ChoiceField(widget=UnfoldAdminSelectWidget, help_text="What kind of pipeline engine it reaches.")
-    settings = json_area("Settings", 'Addresses and the like, as JSON: {"url": "https://ci.example"}.')
+    settings = json_area("Settings", "")
     limits = json_area("Limits", 'Numbers, as JSON: {"concurrency": 4}.')
     secret_name = forms.ChoiceField(
         label="Secret", required=False, widget=UnfoldAdminSelectWidget, help_text="What it signs in with."
@@ -80,6 +83,7 @@ class ConnectionForm(FaultForm):
         super().__init__(*args, **kwargs)
         own = self.instance
         providers = sorted({*provider_paths(), own.provider} - {""})
+        self.fields["settings"].help_text = _settings_help()
         self.fields["provider"].choices = [(name, name) for name in providers]  # type: ignore[attr-defined]
         named = own.secret.name if own.secret else ""
         known = Secret.objects.values_list("name", flat=True) if may_name_secrets(self.request) else [named]
@@ -101,6 +105,20 @@ class ConnectionForm(FaultForm):
         }
         document |= {key: given[key] for key in ("description", "settings", "limits") if given.get(key)}
         return {**document, "secret": {"secret": given["secret_name"]}} if given.get("secret_name") else document
+
+
+def _settings_help() -> SafeString:
+    """What can be set, for each provider; admin.js shows that of the chosen one."""
+    rows = [
+        format_html(
+            '<span class="ph-takes" data-when="provider: {}">{} takes {}.</span>',
+            provider,
+            provider,
+            format_html_join(", ", "<code>{}</code> ({})", told),
+        )
+        for provider, told in settings_by_provider().items()
+    ]
+    return format_html("As JSON.{}", mark_safe("".join(rows)))  # noqa: S308 - each row is escaped
 
 
 def may_name_secrets(request: HttpRequest) -> bool:

@@ -18,13 +18,13 @@
   $(() => dressAll(document));
   document.addEventListener("formset:added", (event) => dressAll(event.target));
 })();
-// Fields that only some choices need: data-when="repeats: weekly daily" shows a field's row while "repeats" has one of these
-// values. Without this script they are all there; a row with a fault stays in sight.
+// Fields and notes that only some choices need: data-when="repeats: weekly daily" shows a field's row, or a note, while
+// "repeats" has one of these values. Without this script they are all there; a row with a fault stays in sight.
 (() => {
-  const rowOf = (box) => box.closest(".field-line") || box.parentElement;
+  const rowOf = (box) => (box.form ? box.closest(".field-line") || box.parentElement : box);
   const isMet = (box) => {
     const [name, values] = box.dataset.when.split(":");
-    const chosen = box.form && box.form.elements[name.trim()];
+    const chosen = box.closest("form")?.elements[name.trim()];
     return !chosen || values.trim().split(/\s+/).includes(chosen.value);
   };
   const update = () => document.querySelectorAll("[data-when]:not([data-when=''])").forEach((box) => {

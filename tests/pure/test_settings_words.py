@@ -1,0 +1,29 @@
+"""What each provider's settings are, in words, as the form of a connection tells them."""
+
+from __future__ import annotations
+
+from activities.runners import provider_paths, runner_for
+from activities.settings_words import settings_by_provider
+
+
+def test_the_required_settings_come_first_and_each_says_what_it_takes():
+    assert settings_by_provider()["jenkins"] == [
+        ("url", "an address, required"),
+        ("username", "text"),
+        ("folder", "text"),
+        ("key_parameter", "text"),
+        ("accept_unstable", "true or false"),
+    ]
+
+
+def test_a_choice_names_its_values_and_a_secret_how_it_is_referred_to():
+    told = settings_by_provider()
+    assert dict(told["argo"])["cancel"] == "stop or terminate"
+    assert dict(told["github"])["hook"] == "{secret: {secret: its name}}"
+    assert dict(told["datadog"])["application_key"] == "{secret: its name}, required"
+
+
+def test_every_setting_of_every_provider_is_told():
+    schemas = {name: getattr(runner_for(name), "settings", {}).get("properties", {}) for name in provider_paths()}
+    told = {name: {setting for setting, _ in settings} for name, settings in settings_by_provider().items()}
+    assert told == {name: set(properties) for name, properties in schemas.items() if properties}
