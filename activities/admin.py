@@ -76,6 +76,9 @@ class ConnectionForm(FaultForm):
         model = Connection
         fields = ("slug", "name", "description", "enabled")
 
+    class Media:
+        js = ("admin/js/vendor/jquery/jquery.min.js", "admin/js/jquery.init.js", "pilothouse/admin.js")
+
     request: HttpRequest
     places = {"id": "slug", "secret": "secret_name"}
 
