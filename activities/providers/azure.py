@@ -17,6 +17,7 @@ import hmac
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -24,7 +25,6 @@ import yaml
 
 from activities.engines import (
     ADDRESS,
-    MOST_LOG,
     SECRET,
     Called,
     Connected,
@@ -34,6 +34,7 @@ from activities.engines import (
     settings_of,
     work_of,
 )
+from activities.providers.growing import Part, Piece, ended, followed, most_of, piece_of
 from activities.runners import Order, Outcome, Status
 from activities.web.addresses import link_in
 from activities.web.answers import Answer
@@ -98,24 +99,30 @@ class AzureEngine:
         return Outcome("running", str(run["id"]), _link(run))
 
     async def look(self, order: Order, reference: str, log_offset: int, web: Web) -> Outcome:
-        """Looks at the run; once it is over, reads its outputs and the log of the step that failed or came last."""
+        """Looks at the run; follows its steps' logs and, once it is over, reads its outputs."""
         project = Project(order.connection, order.secret, web)
         build = await project.build(reference)
         if build is None:
             return Outcome("failed", reference, error="The run is no longer there: it was deleted in Azure DevOps.")
+        read = partial(_log, project, reference)
         if build.get("status") != "completed":
-            return Outcome("running", reference, _link(build))
+            log, offset = "", log_offset
+            if build.get("status") != "notStarted":
+                log, offset = await followed(_parts(project, reference), log_offset, read)
+            return Outcome("running", reference, _link(build), log=log, log_offset=offset)
         result = str(build.get("result"))
         status = _ENDS.get(result, "failed")
         if result == "partiallySucceeded" and order.spec.get("settings", {}).get("accept_partial"):
             status = "succeeded"
-        error, log = await _story(project, reference, result)
+        records = await _records(project, reference)
+        error, shown = _story(records, result)
+        log, offset = await ended(_parts_in(records), log_offset, read, shown)
         outputs = {"commit": str(build["sourceVersion"])} if build.get("sourceVersion") else {}
         if status == "succeeded":
             handed, error = await _outputs(project, build, web)
             outputs |= handed
             status = "failed" if error else status
-        return Outcome(status, reference, _link(build), outputs, error, log, log_offset + bool(log))
+        return Outcome(status, reference, _link(build), outputs, error, log, offset)
 
     async def cancel(self, order: Order, reference: str, web: Web) -> None:
         """Cancels the run; one that is over stays as it ended."""
@@ -268,32 +275,54 @@ async def _find(order: Order, project: Project, pipeline: int) -> dict[str, Any]
     return None
 
 
-async def _story(project: Project, build: str, result: str) -> tuple[str, str]:
-    """Returns what went wrong in words, and the log's tail of the step that failed or came last."""
+async def _records(project: Project, build: str) -> list[dict[str, Any]]:
+    """The stages, jobs and steps of a run."""
     timeline = await project.ask("GET", f"/build/builds/{quote(build)}/timeline", accept=(404,))
     found = timeline.mapping().get("records") if timeline.status == 200 and timeline.body != b"null" else None
-    records = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _part(step: Mapping[str, Any]) -> Part:
+    log = step.get("log")
+    number = log.get("id") if isinstance(log, dict) else None
+    over = step.get("state") == "completed" or step.get("result") is not None
+    return Part(str(number or ""), str(step.get("name")), over)
+
+
+def _parts_in(records: Sequence[Mapping[str, Any]]) -> list[Part]:
+    """The steps that have begun; a step that goes on has a log once its agent has sent some of it."""
+    steps = [one for one in records if one.get("type") == "Task" and one.get("result") != "skipped"]
+    begun = [one for one in steps if one.get("startTime")]
+    return [_part(one) for one in sorted(begun, key=lambda one: (str(one["startTime"]), int(one.get("order") or 0)))]
+
+
+async def _parts(project: Project, build: str) -> list[Part]:
+    return _parts_in(await _records(project, build))
+
+
+async def _log(project: Project, build: str, part: Part, offset: int) -> Piece | None:
+    if not part.id:
+        return None
+    answer = await project.ask(
+        "GET",
+        f"/build/builds/{quote(build)}/logs/{part.id}",
+        headers={"accept": "text/plain"},
+        accept=(403, 404, 410),
+        most=most_of(part, offset),
+        tail=True,
+    )
+    return piece_of(answer, part, offset)
+
+
+def _story(records: Sequence[Mapping[str, Any]], result: str) -> tuple[str, list[Part]]:
+    """Returns what went wrong in words, and the step that failed or came last."""
     steps = [one for one in records if one.get("type") == "Task" and one.get("result") not in (None, "skipped")]
     failed = [one for one in steps if one.get("result") in ("failed", "canceled", "abandoned")]
     failed.sort(key=lambda one: (one.get("result") != "failed", str(one.get("startTime"))))
     told = [_told(one) for one in failed or records if one in failed or _issues(one)]
     error = "; ".join(told[:5]) or f"Azure DevOps says: {result}."
     logged = [one for one in failed or sorted(steps, key=lambda one: str(one.get("finishTime"))) if one.get("log")]
-    if not logged:
-        return error, ""
-    shown = logged[0] if failed else logged[-1]
-    log = await project.ask(
-        "GET",
-        f"/build/builds/{quote(build)}/logs/{shown['log'].get('id')}",
-        headers={"accept": "text/plain"},
-        accept=(403, 404, 410),
-        most=MOST_LOG,
-        tail=True,
-    )
-    text = log.text if log.status == 200 else ""
-    if log.is_cut:
-        text = f"… (the beginning of '{shown.get('name')}' is left out)\n{text.partition(chr(10))[2]}"
-    return error, text
+    return error, [_part(logged[0] if failed else logged[-1])] if logged else []
 
 
 def _issues(record: Mapping[str, Any]) -> list[str]:

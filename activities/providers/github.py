@@ -17,7 +17,9 @@ import hashlib
 import hmac
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -26,7 +28,6 @@ import yaml
 
 from activities.engines import (
     ADDRESS,
-    MOST_LOG,
     SECRET,
     Called,
     Connected,
@@ -36,6 +37,7 @@ from activities.engines import (
     settings_of,
     work_of,
 )
+from activities.providers.growing import Part, Piece, ended, followed, most_of, piece_of
 from activities.runners import Order, Outcome, Status
 from activities.web.addresses import link_in
 from activities.web.answers import Answer
@@ -109,7 +111,7 @@ class GitHubEngine:
         return Outcome("running", f"{DISPATCHED}{order.key}", look_in=3)
 
     async def look(self, order: Order, reference: str, log_offset: int, web: Web) -> Outcome:
-        """Looks at the run; once it is over, reads its outputs and the log of the job that failed."""
+        """Looks at the run; shows the log of each job that is over and, in the end, reads its outputs."""
         place = Place.of(order.connection, order.secret, order.spec["pipeline"], web)
         if reference.startswith(DISPATCHED):
             found = await self._find(order, place)
@@ -120,11 +122,17 @@ class GitHubEngine:
         if answer.status == 404:
             return Outcome("failed", reference, error="The run is no longer there: it was deleted at GitHub.")
         run = answer.mapping()
+        read = partial(_log, place)
         if run.get("status") != "completed":
-            return _running(run)
+            log, offset = "", log_offset
+            if run.get("status") == "in_progress":
+                log, offset = await followed(_parts(place, reference), log_offset, read)
+            return replace(_running(run), log=log, log_offset=offset)
         conclusion = str(run.get("conclusion"))
         status = _ENDS.get(conclusion, "failed")
-        error, log = await self._story(place, reference, conclusion)
+        jobs = await _jobs(place, reference)
+        error, shown = _story(jobs, conclusion)
+        log, offset = await ended(_parts_in(jobs), log_offset, read, shown)
         outputs: dict[str, str] = {"commit": str(run["head_sha"])} if run.get("head_sha") else {}
         if status == "succeeded":
             handed, fault = await self._outputs(place, reference)
@@ -132,7 +140,7 @@ class GitHubEngine:
             if fault:
                 status, error = "failed", fault
         told = error if status != "succeeded" else ""
-        return Outcome(status, reference, _link(run), outputs, told, log, log_offset + 1 if log else log_offset)
+        return Outcome(status, reference, _link(run), outputs, told, log, offset)
 
     async def cancel(self, order: Order, reference: str, web: Web) -> None:
         """Cancels the run."""
@@ -215,28 +223,6 @@ class GitHubEngine:
             )
         return None
 
-    async def _story(self, place: Place, run: str, conclusion: str) -> tuple[str, str]:
-        """Returns what went wrong in words, and the log's tail of the job that failed or came last."""
-        answer = await place.ask("GET", f"/actions/runs/{quote(run)}/jobs", params={"per_page": 100})
-        jobs = answer.listed("jobs")
-        failed = [job for job in jobs if job.get("conclusion") not in ("success", "skipped", "neutral", None)]
-        errors = [_told(job) for job in failed[:5]]
-        shown = (failed or jobs)[:1] if failed else jobs[-1:]
-        if not shown:
-            return f"GitHub says: {conclusion}.", ""
-        log = await place.ask(
-            "GET",
-            f"/actions/jobs/{shown[0].get('id')}/logs",
-            accept=(403, 404, 410),
-            most=MOST_LOG,
-            tail=True,
-            elsewhere=True,
-        )
-        text = log.text if log.status == 200 else ""
-        if log.is_cut:
-            text = f"… (the beginning of '{shown[0].get('name')}' is left out)\n{text.partition(chr(10))[2]}"
-        return "; ".join(errors) or f"GitHub says: {conclusion}.", text
-
     async def _outputs(self, place: Place, run: str) -> tuple[dict[str, str], str]:
         """Returns the outputs that the run has handed back, and what is wrong with them."""
         answer = await place.ask("GET", f"/actions/runs/{quote(run)}/artifacts", params={"name": ARTIFACT})
@@ -316,6 +302,38 @@ def _not_found(order: Order, reference: str) -> Outcome:
 
 def _link(shown: Mapping[str, Any]) -> str:
     return link_in(shown.get("html_url"))
+
+
+async def _jobs(place: Place, run: str) -> list[dict[str, Any]]:
+    path = f"/actions/runs/{quote(run)}/jobs"
+    return (await place.ask("GET", path, params={"per_page": 100}, remembers=True)).listed("jobs")
+
+
+def _part(job: Mapping[str, Any]) -> Part:
+    return Part(str(job.get("id")), str(job.get("name")), is_over=True)
+
+
+def _parts_in(jobs: Sequence[Mapping[str, Any]]) -> list[Part]:
+    """The jobs that are over, in the order in which they ended: GitHub has no log of a job before."""
+    over = [job for job in jobs if job.get("completed_at") and job.get("conclusion") not in (None, "skipped")]
+    return [_part(job) for job in sorted(over, key=lambda job: (str(job["completed_at"]), int(job["id"])))]
+
+
+async def _parts(place: Place, run: str) -> list[Part]:
+    return _parts_in(await _jobs(place, run))
+
+
+async def _log(place: Place, part: Part, offset: int) -> Piece | None:
+    path, most = f"/actions/jobs/{part.id}/logs", most_of(part, offset)
+    answer = await place.ask("GET", path, accept=(403, 404, 410), most=most, tail=True, elsewhere=True)
+    return piece_of(answer, part, offset)
+
+
+def _story(jobs: Sequence[Mapping[str, Any]], conclusion: str) -> tuple[str, list[Part]]:
+    """Returns what went wrong in words, and the job that failed or came last."""
+    failed = [job for job in jobs if job.get("conclusion") not in ("success", "skipped", "neutral", None)]
+    errors = [_told(job) for job in failed[:5]]
+    return "; ".join(errors) or f"GitHub says: {conclusion}.", [_part(job) for job in failed[:1] or jobs[-1:]]
 
 
 def _told(job: Mapping[str, Any]) -> str:

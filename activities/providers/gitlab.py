@@ -18,14 +18,13 @@ import hmac
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-import yaml
-
 from activities.engines import (
     ADDRESS,
-    MOST_LOG,
     SECRET,
     Called,
     Connected,
@@ -35,6 +34,8 @@ from activities.engines import (
     settings_of,
     work_of,
 )
+from activities.providers.gitlab_file import declared
+from activities.providers.growing import Part, Piece, ended, followed, most_of, piece_of
 from activities.runners import Order, Outcome, Status
 from activities.web.addresses import link_in
 from activities.web.answers import Answer
@@ -56,6 +57,7 @@ _ENDS: Mapping[str, Status] = {
     "skipped": "failed",
 }
 """Any other status goes on: created, waiting_for_resource, pending, running, canceling, manual, scheduled, …"""
+_NOT_BEGUN = ("created", "waiting_for_resource", "preparing", "scheduled")
 _PROJECT = re.compile(r"\d{1,18}|[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*){1,20}")
 _REF = {"type": "string", "minLength": 1, "maxLength": 250}
 _NAME = {
@@ -99,7 +101,7 @@ class GitLabEngine:
         return _running((await place.ask("POST", "/pipeline", json=body)).mapping())
 
     async def look(self, order: Order, reference: str, log_offset: int, web: Web) -> Outcome:
-        """Looks at the pipeline; once it is over, reads its outputs and the log of the job that failed."""
+        """Looks at the pipeline; follows its jobs' logs and, once it is over, reads its outputs."""
         place = Place.of(order.connection, order.secret, order.spec["pipeline"], web)
         answer = await place.ask("GET", f"/pipelines/{quote(reference, safe='')}", accept=(404,), remembers=True)
         if answer.status == 404:
@@ -108,19 +110,23 @@ class GitLabEngine:
         pipeline = answer.mapping()
         said = str(pipeline.get("status"))
         status = _ENDS.get(said)
+        read = partial(_trace, place)
         if status is None:
-            return _running(pipeline)
-        path = f"/pipelines/{quote(reference, safe='')}/jobs"
-        jobs = (await place.ask("GET", path, params={"per_page": 100})).listed()
-        error, log = await self._story(place, jobs, pipeline)
+            log, offset = "", log_offset
+            if said not in _NOT_BEGUN:
+                log, offset = await followed(_parts(place, reference), log_offset, read)
+            return replace(_running(pipeline), log=log, log_offset=offset)
+        jobs = await _jobs(place, reference)
+        error, shown = _story(_latest(jobs), pipeline)
+        log, offset = await ended(_parts_in(jobs), log_offset, read, shown)
         outputs: dict[str, str] = {"commit": str(pipeline["sha"])} if pipeline.get("sha") else {}
         if status == "succeeded":
             error = ""
-            handed, fault = await self._outputs(place, jobs)
+            handed, fault = await self._outputs(place, _latest(jobs))
             outputs |= handed
             if fault:
                 status, error = "failed", fault
-        return Outcome(status, reference, _link(pipeline), outputs, error, log, log_offset + 1 if log else log_offset)
+        return Outcome(status, reference, _link(pipeline), outputs, error, log, offset)
 
     async def cancel(self, order: Order, reference: str, web: Web) -> None:
         """Cancels the pipeline's jobs."""
@@ -169,8 +175,8 @@ class GitLabEngine:
         if answer.status == 404:
             return []
         key = _key_name(connection.settings)
-        declared = _declared(answer.text, wants_inputs=connection.settings.get("pass") == "inputs")
-        return [one for one in declared if one.name != key]
+        found = declared(answer.text, wants_inputs=connection.settings.get("pass") == "inputs")
+        return [one for one in found if one.name != key]
 
     def called(self, call: Called, connection: Connected) -> Collection[str]:
         """Returns the pipeline that a pipeline event or a job event is about."""
@@ -215,24 +221,6 @@ class GitLabEngine:
             raise _unknown(f"Show {_key_name(order.connection)} in workflow:name to avoid this.")
         return None
 
-    async def _story(
-        self, place: Place, jobs: Sequence[Mapping[str, Any]], pipeline: Mapping[str, Any]
-    ) -> tuple[str, str]:
-        """Returns what went wrong in words, and the log's tail of the job that failed or ended last."""
-        failed = [job for job in jobs if job.get("status") == "failed" and not job.get("allow_failure")]
-        errors = [_told(job) for job in failed[:5]]
-        words = "; ".join(errors) or str(pipeline.get("yaml_errors") or f"GitLab says: {pipeline.get('status')}.")
-        ran = [job for job in failed or jobs if job.get("started_at")]
-        if not ran:
-            return words, ""
-        shown = ran[0] if failed else max(ran, key=lambda job: str(job.get("finished_at") or ""))
-        trace = f"/jobs/{shown.get('id')}/trace"
-        log = await place.ask("GET", trace, accept=(403, 404), most=MOST_LOG, tail=True, elsewhere=True)
-        text = log.text if log.status == 200 else ""
-        if log.is_cut:
-            text = f"… (the beginning of '{shown.get('name')}' is left out)\n{text.partition(chr(10))[2]}"
-        return words, text
-
     async def _outputs(self, place: Place, jobs: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], str]:
         """Returns the outputs that jobs have handed back, and what is wrong with them."""
         outputs: dict[str, str] = {}
@@ -271,20 +259,13 @@ class Place:
         """Asks for something of the project."""
         return await self.ask_api(method, f"{self._project}{path}", **rest)
 
-    async def ask_api(self, method: str, path: str, **rest: Any) -> Answer:
-        """Asks for something of the API."""
-        return await self._web.ask(method, f"{self._base}{path}", headers=self._headers, **rest)
+    async def ask_api(self, method: str, path: str, *, more: Mapping[str, str] | None = None, **rest: Any) -> Answer:
+        """Asks for something of the API; `more` are headers."""
+        return await self._web.ask(method, f"{self._base}{path}", headers={**self._headers, **(more or {})}, **rest)
 
     async def default_branch(self) -> str:
         """Returns the project's default branch."""
         return str((await self.ask("GET", "", remembers=True)).mapping().get("default_branch") or "main")
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads GitLab's files, whose tags (`!reference`) mean nothing here."""
-
-
-_Loader.add_multi_constructor("!", lambda *_: None)
 
 
 def gitlab_engine() -> GitLabEngine:
@@ -298,6 +279,55 @@ def _running(pipeline: Mapping[str, Any]) -> Outcome:
 
 def _link(shown: Mapping[str, Any]) -> str:
     return link_in(shown.get("web_url"))
+
+
+async def _jobs(place: Place, pipeline: str) -> list[dict[str, Any]]:
+    """The jobs of a pipeline, with those that were tried again, in the order in which they began."""
+    wanted = {"per_page": "100", "include_retried": "true"}
+    path = f"/pipelines/{quote(pipeline, safe='')}/jobs"
+    jobs = (await place.ask("GET", path, params=wanted, remembers=True)).listed()
+    return sorted(jobs, key=lambda job: (str(job.get("started_at") or "~"), int(job["id"])))
+
+
+def _latest(jobs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The jobs that count: of those with one name, the one that was made last."""
+    by_name: dict[str, dict[str, Any]] = {}
+    for job in sorted(jobs, key=lambda job: int(job["id"])):
+        by_name[str(job.get("name"))] = job
+    return list(by_name.values())
+
+
+def _part(job: Mapping[str, Any]) -> Part:
+    return Part(str(job["id"]), str(job.get("name")), job.get("status") in _ENDS)
+
+
+def _parts_in(jobs: Sequence[Mapping[str, Any]]) -> list[Part]:
+    return [_part(job) for job in jobs if job.get("started_at")]
+
+
+async def _parts(place: Place, pipeline: str) -> list[Part]:
+    return _parts_in(await _jobs(place, pipeline))
+
+
+async def _trace(place: Place, part: Part, offset: int) -> Piece | None:
+    """Reads on in a job's trace. GitLab itself takes no range and gives all of it; what it is stored in may take one."""
+    more = {"range": f"bytes={offset}-", "accept-encoding": "identity"} if offset else {}
+    most, accept = most_of(part, offset), (403, 404, 416)
+    path = f"/jobs/{part.id}/trace"
+    answer = await place.ask("GET", path, more=more, accept=accept, most=most, tail=True, elsewhere=True)
+    return piece_of(answer, part, offset)
+
+
+def _story(jobs: Sequence[Mapping[str, Any]], pipeline: Mapping[str, Any]) -> tuple[str, list[Part]]:
+    """Returns what went wrong in words, and the job that failed or ended last."""
+    failed = [job for job in jobs if job.get("status") == "failed" and not job.get("allow_failure")]
+    errors = [_told(job) for job in failed[:5]]
+    words = "; ".join(errors) or str(pipeline.get("yaml_errors") or f"GitLab says: {pipeline.get('status')}.")
+    ran = [job for job in failed or jobs if job.get("started_at")]
+    if not ran:
+        return words, []
+    shown = ran[0] if failed else max(ran, key=lambda job: str(job.get("finished_at") or ""))
+    return words, [_part(shown)]
 
 
 def _told(job: Mapping[str, Any]) -> str:
@@ -340,44 +370,3 @@ def _is_signed(call: Called, secret: str) -> bool:
     wanted = b"v1," + base64.b64encode(made)
     given = call.headers.get("webhook-signature", "").encode().split()
     return any(hmac.compare_digest(one, wanted) for one in given)
-
-
-def _declared(text: str, *, wants_inputs: bool) -> list[Parameter]:
-    """The inputs in the header of a project's file, or its global variables that are described."""
-    try:
-        documents = [one for one in yaml.load_all(text, _Loader) if isinstance(one, dict)]
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return []
-    if wants_inputs:
-        headers = [one["spec"] for one in documents if isinstance(one.get("spec"), dict)]
-        inputs = headers[0].get("inputs") if headers else None
-        return [_input(str(name), one) for name, one in inputs.items()] if isinstance(inputs, dict) else []
-    variables = documents[-1].get("variables") if documents else None
-    found = variables.items() if isinstance(variables, dict) else ()
-    return [_variable(str(name), one) for name, one in found if isinstance(one, dict) and "description" in one]
-
-
-def _input(name: str, declared: Any) -> Parameter:
-    one = declared if isinstance(declared, dict) else {}
-    kind = {"boolean": "boolean", "number": "number"}.get(str(one.get("type")), "string")
-    options = tuple(_text(option) for option in one.get("options") or ())
-    return Parameter(
-        name,
-        "enum" if options else kind,
-        str(one.get("description") or ""),
-        _text(one.get("default")),
-        options,
-        "default" not in one,
-    )
-
-
-def _variable(name: str, one: Mapping[str, Any]) -> Parameter:
-    options = tuple(_text(option) for option in one.get("options") or ())
-    kind = "enum" if options else "string"
-    return Parameter(name, kind, str(one.get("description") or ""), _text(one.get("value")), options)
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -19,6 +19,7 @@ from urllib.parse import quote
 import yaml
 
 from activities.engines import ADDRESS, MOST_LOG, Connected, Parameter, Pipeline, begun_after, settings_of, work_of
+from activities.providers.growing import Part, Piece, ended, followed
 from activities.runners import Order, Outcome, Status
 from activities.web.answers import Answer
 from activities.web.client import Web
@@ -87,24 +88,20 @@ class HarnessEngine:
         return Outcome("running", execution, project.link(pipeline, execution))
 
     async def look(self, order: Order, reference: str, log_offset: int, web: Web) -> Outcome:
-        """Looks at the execution; once it is over, reads its outputs and the log of the step that failed."""
+        """Looks at the execution; shows the log of each step that is over and, in the end, reads its outputs."""
         project, pipeline = Project(order.connection, order.secret, web), _pipeline(order.spec["pipeline"])
         link = project.link(pipeline, reference)
-        told = await project.execution(reference)
+        told = await project.execution(reference, whole=True)
         if told is None:
             return Outcome("failed", reference, error="The execution is no longer there: it was deleted in Harness.")
-        if _status(told, order) == "running":
-            return Outcome("running", reference, link)
-        told = await project.execution(reference, whole=True) or told
-        status = _status(told, order)
-        nodes = list(((told.get("executionGraph") or {}).get("nodeMap") or {}).values())
-        nodes = [one for one in nodes if isinstance(one, dict)]
-        error, node = _story(told, nodes)
-        log = await _log(project, node) if node else ""
+        status, nodes = _status(told, order), _nodes(told)
+        if status == "running":
+            log, offset = await followed(_parts(nodes), log_offset, project.log)
+            return Outcome("running", reference, link, log=log, log_offset=offset)
+        error, shown = _story(told, nodes)
+        log, offset = await ended(_parts_in(nodes), log_offset, project.log, shown)
         outputs = _outputs(nodes) if status == "succeeded" else {}
-        return Outcome(
-            status, reference, link, outputs, error if status != "succeeded" else "", log, log_offset + bool(log)
-        )
+        return Outcome(status, reference, link, outputs, error if status != "succeeded" else "", log, offset)
 
     async def cancel(self, order: Order, reference: str, web: Web) -> None:
         """Aborts the execution; one that is over stays as it ended."""
@@ -196,27 +193,29 @@ class Project:
             "POST", "/pipeline/api/pipelines/list", params=params, json={"filterType": "PipelineSetup"}
         )
 
-    async def log(self, key: str) -> str:
-        """Returns a log's tail, with the token that the log service wants."""
+    async def log(self, part: Part, offset: int) -> Piece | None:
+        """Returns the log's tail of a step that is over, with the token that the log service wants."""
         token = await self.ask(
             "GET", "/gateway/log-service/token", params={"accountID": self._account}, accept=(403, 404)
         )
         if token.status != 200:
-            return ""
+            return None
         self._web.masks = (*self._web.masks, token.text.strip())
         answer = await self._web.ask(
             "GET",
             f"{self._base}/gateway/log-service/blob",
-            params={"accountID": self._account, "key": key},
+            params={"accountID": self._account, "key": part.id},
             headers={"x-harness-token": token.text.strip()},
             accept=(400, 403, 404),
             most=MOST_LOG,
             tail=True,
             elsewhere=True,
         )
-        lines = answer.text.splitlines() if answer.status == 200 else []
-        cut = "… (the beginning is left out)\n" if answer.is_cut else ""
-        return cut + "".join(_line(line) for line in lines[answer.is_cut :])
+        if answer.status != 200:
+            return None
+        told = "".join(_line(line) for line in answer.text.splitlines()[answer.is_cut :])
+        cut = f"… (the beginning of '{part.name}' is left out)\n" if answer.is_cut else ""
+        return Piece(cut + told, offset + 1)
 
     def page(self, path: str) -> str:
         """Returns the address of one of the project's pages."""
@@ -294,14 +293,36 @@ def _plain(status: Any) -> str:
     return str(status).replace("_", "").lower()
 
 
-def _story(told: Mapping[str, Any], nodes: Sequence[dict[str, Any]]) -> tuple[str, dict[str, Any] | None]:
+def _story(told: Mapping[str, Any], nodes: Sequence[Mapping[str, Any]]) -> tuple[str, list[Part]]:
     """Returns what went wrong in words, and the step whose log shows it, or that came last."""
-    steps = sorted((one for one in nodes if _log_key(one)), key=lambda one: float(one.get("endTs") or 0))
+    steps = sorted((one for one in nodes if _log_key(one)), key=_ended_at)
     failed = [one for one in steps if _plain(one.get("status")) in _BAD]
     summary = told.get("pipelineExecutionSummary") or {}
     said = [f"'{one.get('name')}': {_failure(one) or one.get('status')}" for one in failed[:5]]
     error = "; ".join(said) or _failure(summary) or f"Harness says: {summary.get('status')}."
-    return error, next(iter(failed or steps[-1:]), None)
+    return error, [_part(one) for one in failed[:1] or steps[-1:]]
+
+
+def _nodes(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    nodes = ((told.get("executionGraph") or {}).get("nodeMap") or {}).values()
+    return [one for one in nodes if isinstance(one, dict)]
+
+
+def _ended_at(node: Mapping[str, Any]) -> float:
+    return float(node.get("endTs") or 0)
+
+
+def _part(node: Mapping[str, Any]) -> Part:
+    return Part(_log_key(node), str(node.get("name")), is_over=True)
+
+
+def _parts_in(nodes: Sequence[Mapping[str, Any]]) -> list[Part]:
+    """The steps that are over, in the order in which they ended: until then, Harness only has a stream of their log."""
+    return [_part(one) for one in sorted(nodes, key=_ended_at) if _ended_at(one) and _log_key(one)]
+
+
+async def _parts(nodes: Sequence[Mapping[str, Any]]) -> list[Part]:
+    return _parts_in(nodes)
 
 
 def _failure(shown: Mapping[str, Any]) -> str:
@@ -316,10 +337,6 @@ def _log_key(node: Mapping[str, Any]) -> str:
                 return str(keys[0])
     is_step = node.get("stepType") not in (None, "NG_EXECUTION", "NG_SECTION")
     return str(node.get("logBaseKey") or "") if is_step else ""
-
-
-async def _log(project: Project, node: Mapping[str, Any]) -> str:
-    return await project.log(_log_key(node))
 
 
 def _line(text: str) -> str:

@@ -1,0 +1,129 @@
+"""The logs of work that is done in parts (jobs, steps, tasks), read while they grow: one part after the other.
+
+1. Parts stand in the order in which they began, so that nothing new ever stands before what has been read.
+2. A log's offset is the number of a part and an offset in it, in one integer that only grows.
+3. A look reads on where the last one has stopped, and goes on to the next part once this one is over.
+4. While a part goes on only whole lines are taken: a secret is never split between two looks, so it is always masked.
+5. Once everything is over, the rest of the part that was being read follows, and the part that tells why.
+
+A log that cannot be had just now keeps nobody from seeing how the work stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from activities.engines import MOST_LOG
+from activities.web.answers import Answer
+from activities.web.client import SIZE
+from config.errors import RunnerError, RunnerUnavailable
+
+PART = 1 << 52
+"""What an offset grows by from one part to the next."""
+MOST_PARTS = (1 << 63) // PART
+AT_ONCE = 5
+"""Parts whose logs one look reads, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A job, a step or a task that has begun."""
+
+    id: str
+    name: str
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What a part has written since an offset, and the one to ask with next."""
+
+    text: str
+    offset: int
+
+
+Reading = Callable[[Part, int], Awaitable[Piece | None]]
+"""Reads a part's log from an offset on; None if there is none (yet)."""
+
+
+async def followed(listing: Awaitable[Sequence[Part]], log_offset: int, read: Reading) -> tuple[str, int]:
+    """Returns what the parts of work that goes on have written since an offset, and the next one.
+
+    Raises RunnerUnavailable only where the engine asks to be left alone.
+    """
+    number, offset = divmod(log_offset, PART)
+    told: list[str] = []
+    try:
+        parts = (await listing)[:MOST_PARTS]
+        for part in parts[number : number + AT_ONCE]:
+            piece = await read(part, offset)
+            if not offset and (part.is_over or (piece is not None and piece.text)):
+                told.append(_title(part))
+            told.append(piece.text if piece is not None else "")
+            if not part.is_over:
+                offset = piece.offset if piece is not None else offset
+                break
+            number, offset = number + 1, 0
+    except RunnerUnavailable as error:
+        if error.retry_after:
+            raise
+    except RunnerError:
+        pass
+    return "".join(told), min(number, MOST_PARTS - 1) * PART + offset
+
+
+async def ended(
+    parts: Sequence[Part], log_offset: int, read: Reading, shown: Sequence[Part]
+) -> tuple[str, int]:
+    """Returns the rest of a log once everything is over, and the last offset.
+
+    It is the rest of the part that was being read, and the first of `shown` that has a log, if nobody has seen it yet.
+    """
+    number, offset = divmod(log_offset, PART)
+    told: list[str] = []
+    if offset and number < len(parts) and (rest := await read(parts[number], offset)) is not None:
+        told.append(rest.text)
+    seen = {part.id for part in parts[: number + bool(offset)]} if log_offset else set()
+    for part in shown:
+        if part.id in seen:
+            break
+        if (piece := await read(part, 0)) is not None:
+            told += [_title(part) if log_offset else "", piece.text]
+            break
+    log = "".join(told)
+    return log, log_offset + bool(log)
+
+
+def piece_of(answer: Answer, part: Part, offset: int) -> Piece | None:
+    """Returns the piece in the answer to a `request_of`: all of the log, or what follows the offset.
+
+    None if the engine has no log. Of one that is too long to be read again and again, the rest comes at its end.
+    """
+    if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or (answer.is_cut and not part.is_over):
+        return Piece("", offset)
+    if answer.status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+        return None
+    is_rest = answer.is_cut or answer.status == HTTPStatus.PARTIAL_CONTENT
+    body = answer.body if is_rest else answer.body[offset:]
+    if not part.is_over:
+        body = body[: body.rfind(b"\n") + 1]
+    return Piece(shortened(body, part, offset, is_cut=answer.is_cut), offset + len(body))
+
+
+def most_of(part: Part, offset: int) -> int:
+    """Returns how many bytes of a log are worth reading: its end, or all of it where the engine knows no offset."""
+    return SIZE if offset or not part.is_over else MOST_LOG
+
+
+def shortened(body: bytes, part: Part, offset: int, *, is_cut: bool = False) -> str:
+    """Returns the text of a piece; of one that is too long, the end with a mark of what is left out."""
+    if not is_cut and len(body) <= MOST_LOG:
+        return body.decode(errors="replace")
+    what = "something" if offset else f"the beginning of '{part.name}'"
+    return f"… ({what} is left out)\n{body[-MOST_LOG:].decode(errors='replace').partition(chr(10))[2]}"
+
+
+def _title(part: Part) -> str:
+    return f"── {part.name} ──\n"
