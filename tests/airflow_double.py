@@ -34,6 +34,8 @@ class Airflow:
         self.lost: list[Reply] = []
         self.next: list[Reply] = []
         self.paused = False
+        self.logs: dict[str, list[dict[str, Any]]] = {}
+        self.earlier: dict[str, list[dict[str, Any]]] = {}
         self.signed_in = 0
 
     def __call__(self, request: Request) -> Reply:
@@ -85,11 +87,15 @@ class Airflow:
             case ["taskInstances", task, "logs", tried]:
                 assert request.headers["accept"] == "application/x-ndjson"
                 assert request.query["map_index"] == "-1"
+                if f"{task} {tried}" in self.logs:
+                    return Reply(body="".join(f"{json.dumps(one)}\n" for one in self.logs[f"{task} {tried}"]).encode())
                 told: list[dict[str, Any]] = [{"timestamp": None, "event": f"line {n}"} for n in range(3_000)]
                 if task == "build":
                     told.append({"event": "Task failed with exception", "error_detail": RAISED})
                 told.append({"event": f"end of {task} {tried}"})
                 return Reply(body="".join(f"{json.dumps(one)}\n" for one in told).encode())
+            case ["taskInstances", task, "tries"]:
+                return Reply(body={"task_instances": self.earlier[task], "total_entries": 1})
             case ["taskInstances", _, "xcomEntries", "return_value"]:
                 assert request.query["include_prior_dates"] == "false"
                 if self.xcom_status != 200:

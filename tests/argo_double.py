@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from tests.engine_double import Reply, Request
@@ -23,6 +24,8 @@ class Argo:
         self.next: list[Reply] = []
         self.ended: list[str] = []
         self.conflict = 409
+        self.date = "Fri, 27 Nov 2026 10:00:10 GMT"
+        self.lines: list[tuple[str, str, str]] = []
 
     def __call__(self, request: Request) -> Reply:
         if request.headers.get("authorization") != "Bearer argo-token":
@@ -61,6 +64,12 @@ class Argo:
             case []:
                 brief = {name: workflow["status"].get(name) for name in ("phase", "message")}
                 return Reply(body={**workflow, "status": brief} if "fields" in request.query else workflow)
+            case ["log"] if "logOptions.timestamps" in request.query:
+                since = int(request.query.get("logOptions.sinceTime.seconds", 0))
+                new = [one for one in sorted(self.lines) if datetime.fromisoformat(one[0]).timestamp() >= since]
+                told = [{"result": {"content": f"{at} {content}", "podName": pod}} for at, pod, content in new]
+                body = "".join(f"{json.dumps(one)}\n" for one in [*told, {"error": {}}]).encode()
+                return Reply(body=body, headers={"Date": self.date})
             case ["log"]:
                 lines = [("wf-build-11", "other"), ("wf-test-22", "line 1"), ("wf-test-22", "line 2")]
                 told = [{"result": {"content": content, "podName": pod}} for pod, content in lines]

@@ -24,6 +24,7 @@ class Azure:
         self.builds: dict[int, dict[str, Any]] = {}
         self.started: list[dict[str, Any]] = []
         self.records: list[dict[str, Any]] = []
+        self.logs: dict[str, bytes] = {}
         self.artifact: dict[str, Any] | None = None
         self.lost: list[Reply] = []
         self.next: list[Reply] = []
@@ -97,6 +98,8 @@ class Azure:
             case ["timeline"]:
                 return Reply(body={"records": self.records}) if self.records else Reply(body=b"null")
             case ["logs", log]:
+                if log in self.logs:
+                    return Reply(body=self.logs[log])
                 return Reply(body="".join(f"line {n}\n" for n in range(20_000)).encode() + f"log {log}\n".encode())
         return Reply(404, {"message": "Not found"})
 

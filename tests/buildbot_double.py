@@ -29,6 +29,7 @@ class Buildbot:
         self.requests: dict[int, dict[str, Any]] = {}
         self.builds: dict[int, dict[str, Any]] = {}
         self.steps: list[dict[str, Any]] = []
+        self.logs: dict[int, list[str]] = {}
         self.properties: dict[str, list[Any]] = {}
         self.forced: list[dict[str, Any]] = []
         self.stopped: list[str] = []
@@ -94,14 +95,14 @@ class Buildbot:
         if path == "/buildrequests":
             found = [one for one in self.requests.values() if str(one["buildsetid"]) == request.query["buildsetid"]]
             return Reply(body={"buildrequests": found, "meta": {}})
-        found_at = re.fullmatch(r"/(buildsets|buildrequests|builds|steps)/(\d+)(/.*)?", path)
+        found_at = re.fullmatch(r"/(buildsets|buildrequests|builds|steps|logs)/(\d+)(/.*)?", path)
         return (
-            self.one(found_at[1], int(found_at[2]), found_at[3] or "")
+            self.one(request, found_at[1], int(found_at[2]), found_at[3] or "")
             if found_at
             else Reply(404, {"error": "Invalid path"})
         )
 
-    def one(self, kind: str, number: int, part: str) -> Reply:
+    def one(self, request: Request, kind: str, number: int, part: str) -> Reply:
         """Answers a question about one thing."""
         if kind == "buildsets" and number in self.buildsets:
             return Reply(body={"buildsets": [self.buildsets[number]], "meta": {}})
@@ -112,6 +113,15 @@ class Buildbot:
             return Reply(body={"steps": self.steps, "meta": {}})
         if part == "/properties":
             return Reply(body={"_properties": [self.properties], "meta": {}})
+        if kind == "logs":
+            begin, limit = int(request.query["offset"]), int(request.query["limit"])
+            content = "".join(f"o{line}\n" for line in self.logs[number - 1000][begin : begin + limit])
+            return Reply(body={"logchunks": [{"logid": number, "firstline": begin, "content": content}], "meta": {}})
+        if part == "/logs/stdio" and number in self.logs:
+            about = {"logid": 1000 + number, "type": "s", "num_lines": len(self.logs[number]), "complete": False}
+            return Reply(body={"logs": [about], "meta": {}})
+        if part == "/logs/stdio/raw" and number in self.logs:
+            return Reply(body="".join(f"{line}\n" for line in self.logs[number]).encode())
         if part == "/logs/stdio/raw" and number < 90:
             return Reply(body="".join(f"line {n}\n" for n in range(20_000)).encode() + f"log of {number}\n".encode())
         return Reply(404, {"error": "not found"})

@@ -25,6 +25,7 @@ works = {{
     "deploy": [say, hand],
     "broken": [say, steps.ShellCommand(name="test", command=["sh", "-c", "echo it does not hold; exit 3"])],
     "slow": [steps.ShellCommand(name="wait", command=["sleep", "120"])],
+    "talking": [steps.ShellCommand(name="talk", command=["sh", "-c", "echo begun; sleep 6; echo ended"])],
     "merging": [steps.ShellCommand(name="wait", command=["sleep", "120"])],
 }}
 c["builders"] = [

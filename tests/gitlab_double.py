@@ -43,6 +43,7 @@ class GitLab:
         self.variables: dict[int, list[dict[str, str]]] = {}
         self.jobs: dict[int, list[dict[str, Any]]] = {}
         self.artifacts: dict[str, bytes] = {}
+        self.traces: dict[int, bytes] = {}
         self.sent: list[dict[str, Any]] = []
         self.cancelled: list[int] = []
         self.lost: list[Reply] = []
@@ -83,7 +84,7 @@ class GitLab:
             return self.pipeline(request, int(found[1]), found[2] or "")
         if found := re.fullmatch(r"/jobs/(\d+)/trace", path):
             text = "".join(f"line {n}\n" for n in range(20_000))
-            return Reply(body=f"{text}log of {found[1]}\n".encode())
+            return Reply(body=self.traces.get(int(found[1]), f"{text}log of {found[1]}\n".encode()))
         if path in self.artifacts:
             return Reply(body=self.artifacts[path])
         return Reply(404, {"message": "404 Not found"})
@@ -109,6 +110,7 @@ class GitLab:
         if part == "":
             return Reply(body=self.made[number])
         if part == "/jobs":
+            assert request.query["include_retried"] == "true"
             return Reply(body=self.jobs.get(number, []))
         if part == "/variables":
             return Reply(body=self.variables[number]) if self.shows_variables else Reply(403, {"message": "403"})

@@ -11,14 +11,16 @@ With `username`, the secret is a password that each call gets a token for; witho
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from activities.engines import ADDRESS, MOST_LOG, Connected, Parameter, Pipeline, settings_of, work_of
+from activities.engines import ADDRESS, Connected, Parameter, Pipeline, settings_of, work_of
+from activities.providers import airflow_logs
+from activities.providers.airflow_dag import DAG_NAME, Dag
+from activities.providers.growing import ended, followed
 from activities.runners import Order, Outcome, Status
-from activities.web.answers import Answer
 from activities.web.archives import outputs_of
 from activities.web.client import Web
 from config.errors import RunnerRefused
@@ -28,9 +30,8 @@ CANCELLED = "Cancelled by Pilothouse"
 """What the note of a run begins with that we have ended: Airflow itself only knows failed runs."""
 _ENDS: Mapping[str, Status] = {"success": "succeeded", "failed": "failed"}
 _UNDER_WAY = ("queued", "running")
-_NAME = r"^(?=.*\w)[\w.-]{1,250}$"
 _DAG = {"type": "string", "minLength": 1, "maxLength": 250}
-_TASK = {"type": "string", "pattern": _NAME, "x-words": "the id of a task", "x-cure": "Write it like tell_outputs."}
+_TASK = {"type": "string", "pattern": DAG_NAME, "x-words": "the id of a task", "x-cure": "Write it like tell_outputs."}
 
 
 class AirflowEngine:
@@ -59,22 +60,28 @@ class AirflowEngine:
         return Outcome("running", run_id, dag.link(run_id))
 
     async def look(self, order: Order, reference: str, log_offset: int, web: Web) -> Outcome:
-        """Looks at the run; once it is over, reads its outputs and the log of the task that failed or came last."""
+        """Looks at the run; follows its tasks' logs and, once it is over, reads its outputs."""
         dag = await Dag.of(order.connection, order.secret, order.spec["pipeline"], web)
         run = await dag.run(reference)
         if run is None:
             return Outcome("failed", reference, error="The run is no longer there: it was deleted in Airflow.")
         status, link = _ENDS.get(str(run.get("state")), "running"), dag.link(reference)
+        read = partial(airflow_logs.read_log, dag, reference)
         if status == "running":
-            return Outcome("running", reference, link)
-        error, log = await _story(dag, reference)
+            log, offset = "", log_offset
+            if run.get("state") == "running":
+                log, offset = await followed(airflow_logs.parts_of(dag, reference), log_offset, read)
+            return Outcome("running", reference, link, log=log, log_offset=offset)
+        error, shown = await airflow_logs.story(dag, reference)
+        begun = await airflow_logs.parts_of(dag, reference) if log_offset else []
+        log, offset = await ended(begun, log_offset, read, shown)
         if status == "failed" and str(run.get("note") or "").startswith(CANCELLED):
-            return Outcome("cancelled", reference, link, {}, f"{CANCELLED}.", log, log_offset + bool(log))
+            return Outcome("cancelled", reference, link, {}, f"{CANCELLED}.", log, offset)
         outputs: dict[str, str] = {}
         if status == "succeeded":
             outputs, error = await _outputs(dag, reference, order.spec.get("settings", {}).get("outputs", ""))
             status = "failed" if error else status
-        return Outcome(status, reference, link, outputs, error, log, log_offset + bool(log))
+        return Outcome(status, reference, link, outputs, error, log, offset)
 
     async def cancel(self, order: Order, reference: str, web: Web) -> None:
         """Marks the run as failed, with a note that says why; one that is over stays as it ended."""
@@ -117,55 +124,6 @@ class AirflowEngine:
         return [_parameter(name, one) for name, one in _params_in(await dag.details()).items()]
 
 
-class Dag:
-    """One DAG of a connection, for one call."""
-
-    def __init__(self, base: str, dag_id: str, token: str | None, web: Web) -> None:
-        self.id, self._base, self._web = dag_id, base, web
-        self._headers = {"authorization": f"Bearer {token}"} if token else {}
-
-    @classmethod
-    async def of(cls, settings: Mapping[str, Any], secret: str | None, dag_id: str, web: Web) -> Dag:
-        """Returns the DAG, signed in. Raises RunnerRefused when its id cannot be one."""
-        if dag_id and not re.fullmatch(_NAME, dag_id):
-            raise RunnerRefused(f"'{dag_id}' cannot be a DAG; write its id like deploy_shop.", code="no_pipeline")
-        base, token = settings["url"].rstrip("/"), secret
-        if settings.get("username"):
-            given = {"username": settings["username"], "password": secret or ""}
-            told = (await web.ask("POST", f"{base}/auth/token", json=given)).mapping().get("access_token")
-            if not isinstance(told, str) or not told:
-                raise RunnerRefused("Airflow has signed us in, but given no token.", code="engine_denied")
-            token = told
-            web.masks = (*web.masks, told)
-        return cls(base, dag_id, token, web)
-
-    async def ask_api(self, method: str, path: str, **rest: Any) -> Answer:
-        """Asks for something of the API."""
-        headers = {**self._headers, **rest.pop("headers", {})}
-        return await self._web.ask(method, f"{self._base}/api/v2{path}", headers=headers, **rest)
-
-    async def ask(self, method: str, path: str, **rest: Any) -> Answer:
-        """Asks for something of the DAG."""
-        return await self.ask_api(method, f"/dags/{quote(self.id, safe='')}{path}", **rest)
-
-    async def details(self) -> dict[str, Any]:
-        """Returns what Airflow knows of the DAG."""
-        return (await self.ask("GET", "/details")).mapping()
-
-    async def run(self, run_id: str) -> dict[str, Any] | None:
-        """Returns a run, None if there is none of that id."""
-        answer = await self.ask("GET", f"/dagRuns/{quote(run_id, safe='')}", accept=(404,))
-        return None if answer.status == 404 else answer.mapping()
-
-    def page(self, dag_id: str) -> str:
-        """Returns where a DAG is shown."""
-        return f"{self._base}/dags/{quote(dag_id, safe='')}"
-
-    def link(self, run_id: str) -> str:
-        """Returns where a run is shown."""
-        return f"{self.page(self.id)}/runs/{quote(run_id, safe='')}"
-
-
 def airflow_engine() -> AirflowEngine:
     """Returns the engine."""
     return AirflowEngine()
@@ -173,60 +131,6 @@ def airflow_engine() -> AirflowEngine:
 
 def _run_id(order: Order) -> str:
     return f"pilothouse__{order.key}"
-
-
-async def _story(dag: Dag, run_id: str) -> tuple[str, str]:
-    """Returns what went wrong in words, and the log's tail of the task that failed or came last."""
-    base = f"/dagRuns/{quote(run_id, safe='')}/taskInstances"
-    answer = await dag.ask("GET", base, params={"limit": 100}, accept=(403, 404))
-    tasks = answer.listed("task_instances") if answer.status == 200 else []
-    failed = [one for one in tasks if one.get("state") == "failed"]
-    ended = sorted((one for one in tasks if one.get("end_date")), key=lambda one: str(one["end_date"]))
-    error = "; ".join(f"Task '{one.get('task_id')}' failed" for one in failed[:5]) or "Airflow says: failed."
-    shown = (failed or ended[-1:])[:1]
-    if not shown or not shown[0].get("try_number"):
-        return error, ""
-    task, tried = quote(str(shown[0].get("task_id")), safe=""), shown[0]["try_number"]
-    log = await dag.ask(
-        "GET",
-        f"{base}/{task}/logs/{tried}",
-        params={"map_index": shown[0].get("map_index", -1), "full_content": "true"},
-        headers={"accept": "application/x-ndjson"},
-        accept=(400, 403, 404),
-        most=MOST_LOG,
-        tail=True,
-    )
-    if log.status != 200:
-        return error, ""
-    lines = log.text.splitlines()
-    cut = f"… (the beginning of '{shown[0].get('task_id')}' is left out)\n" if log.is_cut else ""
-    return error, cut + "".join(f"{_line(line)}\n" for line in lines[log.is_cut :])
-
-
-def _line(text: str) -> str:
-    """One line of a log, which Airflow gives as JSON; what was raised follows in lines of its own."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    told = found.get("event", found.get("content")) if isinstance(found, dict) else found
-    if not isinstance(told, str):
-        return text
-    raised = found.get("error_detail") if isinstance(found, dict) else None
-    return "\n".join([told, *(line for one in reversed(_mappings(raised)) for line in _raised(one))])
-
-
-def _raised(error: Mapping[str, Any]) -> list[str]:
-    """What was raised, as Python would write it."""
-    frames = [
-        f'  File "{one.get("filename")}", line {one.get("lineno")}, in {one.get("name")}'
-        for one in _mappings(error.get("frames"))
-    ]
-    return [*frames, f"{error.get('exc_type')}: {error.get('exc_value')}"]
-
-
-def _mappings(found: Any) -> list[dict[str, Any]]:
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 async def _outputs(dag: Dag, run_id: str, task: str) -> tuple[dict[str, str], str]:

@@ -14,15 +14,16 @@ from typing import Any
 from urllib.parse import quote
 
 from activities.engines import ADDRESS, Connected, Parameter, Pipeline, settings_of, work_of
+from activities.providers import argo_logs
 from activities.runners import Order, Outcome, Status
 from activities.web.answers import Answer
 from activities.web.client import Web
-from config.errors import RunnerRefused
+from config.errors import RunnerRefused, RunnerUnavailable
 
 CLUSTER = "cluster/"
 DESCRIPTION = "workflows.argoproj.io/description"
-MOST_LOG, LOG_LINES = 256 * 1024, 1_000
-"""Bytes that are read of all logs, each line packed in JSON, and lines of each pod."""
+MOST_LOG = 256 * 1024
+"""Bytes that are read of all logs, each line packed in JSON."""
 MOST_WORKFLOW = 16 * 1024 * 1024
 _ENDS: Mapping[str, Status] = {"Succeeded": "succeeded", "Failed": "failed", "Error": "failed"}
 _BRIEF = "metadata.name,status.phase,status.message"
@@ -63,7 +64,7 @@ class ArgoEngine:
         return Outcome("running", name, server.link(name))
 
     async def look(self, order: Order, reference: str, log_offset: int, web: Web) -> Outcome:
-        """Looks at the workflow; once it is over, reads its outputs and the log of the node that failed."""
+        """Looks at the workflow; follows the logs of its pods and, once it is over, reads its outputs."""
         server = Server(order.connection, order.secret, web)
         found, link = await server.workflow(reference, _BRIEF), server.link(reference)
         if found is not None and _status(found) != "running":
@@ -72,10 +73,14 @@ class ArgoEngine:
             return Outcome("failed", reference, error="The workflow is no longer there: it was deleted in Argo.")
         status = _status(found)
         if status == "running":
-            return Outcome("running", reference, link)
+            log, offset = await _growing(server, reference, log_offset) if _phase(found) else ("", log_offset)
+            return Outcome("running", reference, link, log=log, log_offset=offset)
         nodes = _nodes(found)
         error, node = _story(found, nodes)
-        log = await _log(server, reference, node) if node else ""
+        if log_offset:
+            log, _ = await _growing(server, reference, log_offset, is_over=True)
+        else:
+            log = await _log(server, reference, node) if node else ""
         outputs = _outputs(found, reference) if status == "succeeded" else {}
         told = error if status != "succeeded" else ""
         return Outcome(status, reference, link, outputs, told, log, log_offset + bool(log))
@@ -174,9 +179,14 @@ def _template(pipeline: str) -> tuple[str, str]:
     return ("ClusterWorkflowTemplate" if name != pipeline else "WorkflowTemplate"), name
 
 
+def _phase(workflow: Mapping[str, Any]) -> str:
+    phase = str((workflow.get("status") or {}).get("phase") or "")
+    return "" if phase == "Pending" else phase
+
+
 def _status(workflow: Mapping[str, Any]) -> Status:
     told = workflow.get("status") or {}
-    status, message = _ENDS.get(str(told.get("phase")), "running"), str(told.get("message") or "")
+    status, message = _ENDS.get(_phase(workflow), "running"), str(told.get("message") or "")
     if status == "failed" and message.startswith("Stopped with strategy"):
         return "cancelled"
     if status == "failed" and "exceeded its deadline" in message:
@@ -201,7 +211,7 @@ def _story(workflow: Mapping[str, Any], nodes: Sequence[dict[str, Any]]) -> tupl
 
 async def _log(server: Server, name: str, node: Mapping[str, Any]) -> str:
     """Returns the log's tail of a node, as far as its pod is still there."""
-    wanted: dict[str, str | int] = {"logOptions.container": "main", "logOptions.tailLines": LOG_LINES}
+    wanted: dict[str, str | int] = {"logOptions.container": "main", "logOptions.tailLines": argo_logs.LINES}
     path = server.path("workflows", name, "log")
     answer = await server.ask("GET", path, params=wanted, accept=(400, 403, 404, 500), most=MOST_LOG, tail=True)
     if answer.status >= 400:
@@ -209,6 +219,22 @@ async def _log(server: Server, name: str, node: Mapping[str, Any]) -> str:
     mark = str(node.get("id")).rpartition("-")[2]
     lines = [_line(line, mark) for line in answer.text.splitlines()]
     return "".join(f"{line}\n" for line in lines if line is not None)
+
+
+async def _growing(server: Server, name: str, since: int, *, is_over: bool = False) -> tuple[str, int]:
+    """Returns what the pods have written since a moment; nothing if that cannot be had just now."""
+    options: dict[str, str | int] = {"container": "main", "timestamps": "true", "tailLines": argo_logs.LINES}
+    if since:
+        options["sinceTime.seconds"] = since // argo_logs.NANO
+    wanted, accept = {f"logOptions.{key}": value for key, value in options.items()}, (400, 403, 404, 500)
+    path = server.path("workflows", name, "log")
+    try:
+        answer = await server.ask("GET", path, params=wanted, accept=accept, most=MOST_LOG, tail=True)
+    except RunnerUnavailable as error:
+        if error.retry_after:
+            raise
+        return "", since
+    return argo_logs.growing(answer, name, since, is_over=is_over) if answer.status < 400 else ("", since)
 
 
 def _line(text: str, mark: str) -> str | None:

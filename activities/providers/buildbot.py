@@ -15,13 +15,13 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
 from activities.engines import (
     ADDRESS,
-    MOST_LOG,
     SECRET,
     Called,
     Connected,
@@ -31,15 +31,15 @@ from activities.engines import (
     settings_of,
     work_of,
 )
+from activities.providers.buildbot_logs import part_of, parts_of, read_log, steps_of
+from activities.providers.buildbot_place import Place, first
+from activities.providers.growing import Part, followed
 from activities.runners import Order, Outcome, Status
-from activities.web.answers import Answer
 from activities.web.archives import outputs_of
 from activities.web.client import Web
 from config.errors import NotPermitted, RunnerRefused
 
 OUTPUTS = "pilothouse_outputs"
-MOST_REQUESTS = 20
-"""Builders of one scheduler that are looked at."""
 _ENDS: Mapping[int, tuple[Status, str]] = {
     0: ("succeeded", "success"),
     1: ("failed", "warnings"),
@@ -59,7 +59,6 @@ _KINDS = {"bool": "boolean", "int": "number", "list": "enum"}
 _OWN = ("reason", "username", "owner", "priority", "builderid", "builderNames")
 """Fields that are no parameters of a pipeline."""
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 250}
-_JSON = {"accept": "application/json"}
 
 
 class BuildbotEngine:
@@ -96,14 +95,16 @@ class BuildbotEngine:
         return Outcome("running", str(made[0]), place.link_of(requests[0]) if requests else "")
 
     async def look(self, order: Order, reference: str, log_offset: int, web: Web) -> Outcome:
-        """Looks at the buildset; once it is over, reads the outputs and the log of the step that failed."""
+        """Looks at the buildset; follows its steps' logs and, once it is over, reads its outputs."""
         place = Place(order.connection, order.secret, web)
         answer = await place.ask(f"/buildsets/{quote(reference, safe='')}", accept=(404,))
         if answer.status == 404:
             return Outcome("failed", reference, error="The build is no longer there: it was deleted at Buildbot.")
-        buildset = _first(answer, "buildsets")
+        buildset = first(answer, "buildsets")
+        read = partial(read_log, place)
         if not buildset.get("complete"):
-            return Outcome("running", reference)
+            log, offset = await followed(parts_of(place, reference), log_offset, read)
+            return Outcome("running", reference, log=log, log_offset=offset)
         requests = await place.requests(reference)
         code = _worst([buildset.get("results"), *(one.get("results") for one in requests)])
         status, said = _ENDS.get(code, ("failed", "unknown"))
@@ -113,13 +114,15 @@ class BuildbotEngine:
         shown = next((one for one in builds if one.get("results") == code), None)
         shown = shown or (builds[-1] if builds else None)
         if shown is None:
-            ended: Status = "cancelled" if status == "cancelled" else "failed"
-            return Outcome(ended, reference, error=_UNBUILT.get(code, f"Buildbot says: {said}; nothing was built."))
-        error, log = await self._story(place, shown, said)
+            end: Status = "cancelled" if status == "cancelled" else "failed"
+            return Outcome(end, reference, error=_UNBUILT.get(code, f"Buildbot says: {said}; nothing was built."))
+        error, last = await self._story(place, shown, said)
+        begun = await parts_of(place, reference) if log_offset else []
+        log, offset = await ended(begun, log_offset, read, last)
         outputs, fault = await self._outputs(place, builds)
         if status == "succeeded":
             status, error = ("failed", fault) if fault else (status, "")
-        link, offset = place.link_of(shown["buildrequestid"]), log_offset + 1 if log else log_offset
+        link = place.link_of(shown["buildrequestid"])
         return Outcome(status, reference, link, outputs, error, log, offset)
 
     async def cancel(self, order: Order, reference: str, web: Web) -> None:
@@ -196,28 +199,20 @@ class BuildbotEngine:
             )
         return ""
 
-    async def _story(self, place: Place, build: Mapping[str, Any], said: str) -> tuple[str, str]:
-        """Returns what went wrong in words, and the log's tail of the step that failed or came last."""
-        steps = (await place.ask(f"/builds/{build['buildid']}/steps")).listed("steps")
-        steps = [one for one in steps if one.get("started_at") and not one.get("hidden")]
+    async def _story(self, place: Place, build: Mapping[str, Any], said: str) -> tuple[str, list[Part]]:
+        """Returns what went wrong in words, and the step that failed, or those that came last."""
+        steps = await steps_of(place, [build])
         failed = [one for one in steps if one.get("results") not in (0, 1, 3, None)]
         errors = [f"Step '{one.get('name')}': {one.get('state_string') or said}" for one in failed[:5]]
-        for step in failed[:1] or reversed(steps[-5:]):
-            path = f"/steps/{step.get('stepid')}/logs/stdio/raw"
-            log = await place.ask(path, accept=(404,), most=MOST_LOG, tail=True)
-            if log.status == HTTPStatus.OK:
-                text = log.text
-                if log.is_cut:
-                    text = f"… (the beginning of '{step.get('name')}' is left out)\n{text.partition(chr(10))[2]}"
-                return "; ".join(errors) or f"Buildbot says: {said}.", text
-        return "; ".join(errors) or f"Buildbot says: {said}.", ""
+        shown = failed[:1] or reversed(steps[-5:])
+        return "; ".join(errors) or f"Buildbot says: {said}.", [part_of(one) for one in shown]
 
     async def _outputs(self, place: Place, builds: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], str]:
         """Returns the outputs that builds have handed back, and what is wrong with them."""
         outputs: dict[str, str] = {}
         for build in builds:
             answer = await place.ask(f"/builds/{build['buildid']}/properties")
-            properties = _first(answer, "_properties") or _first(answer, "properties")
+            properties = first(answer, "_properties") or first(answer, "properties")
             revision, handed = _value(properties.get("got_revision")), _value(properties.get(OUTPUTS))
             if isinstance(revision, str) and revision:
                 outputs["commit"] = revision
@@ -233,79 +228,9 @@ class BuildbotEngine:
         return outputs, ""
 
 
-class Place:
-    """One Buildbot, with a session that is opened when it is needed."""
-
-    def __init__(self, settings: Mapping[str, Any], secret: str | None, web: Web) -> None:
-        self._base, self._web = settings["url"].rstrip("/"), web
-        name = settings.get("username")
-        self._account = (str(name), secret) if name and secret else None
-        self._headers = {**_JSON, **({"authorization": f"Bearer {secret}"} if secret and not name else {})}
-        self._is_in = self._account is None
-
-    async def sign_in(self) -> None:
-        """Opens the session, once. Raises RunnerRefused when name or password are wrong."""
-        if self._is_in:
-            return
-        url = f"{self._base}/auth/login"
-        answer = await self._web.ask("GET", url, headers=_JSON, auth=self._account, accept=(HTTPStatus.FOUND,))
-        self._headers["cookie"] = "; ".join(f"{name}={value}" for name, value in answer.cookies.items())
-        self._is_in = True
-
-    async def ask(self, path: str, *, accept: Collection[int] = (), api: str = "/api/v2", **rest: Any) -> Answer:
-        """Asks for something; signed in only if that must be."""
-        url, denied = f"{self._base}{api}{path}", (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-        first = accept if self._is_in else (*accept, *denied)
-        answer = await self._web.ask("GET", url, headers=self._headers, accept=first, **rest)
-        if self._is_in or answer.status not in denied:
-            return answer
-        await self.sign_in()
-        return await self._web.ask("GET", url, headers=self._headers, accept=accept, **rest)
-
-    async def call(self, path: str, method: str, params: Mapping[str, Any], *, accept: Collection[int] = ()) -> Answer:
-        """Asks for a change."""
-        await self.sign_in()
-        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": dict(params)}
-        return await self._web.ask(
-            "POST", f"{self._base}/api/v2{path}", headers=self._headers, json=body, accept=accept
-        )
-
-    async def scheduler(self, name: str) -> dict[str, Any]:
-        """Returns a force scheduler. Raises RunnerRefused when there is none of that name."""
-        answer = await self.ask(f"/forceschedulers/{quote(name, safe='')}", accept=(404,))
-        if answer.status == 404:
-            raise RunnerRefused(f"Buildbot has no force scheduler '{name}'.", code="no_pipeline")
-        return _first(answer, "forceschedulers")
-
-    async def requests(self, buildset: str) -> list[dict[str, Any]]:
-        """Returns the build requests of a buildset."""
-        answer = await self.ask("/buildrequests", params={"buildsetid": buildset, "limit": MOST_REQUESTS})
-        return answer.listed("buildrequests")
-
-    async def builds(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Returns the builds of a request, the last one first: a build that is tried again is another one."""
-        path = f"/buildrequests/{request['buildrequestid']}/builds"
-        found = (await self.ask(path)).listed("builds")
-        return sorted(found, key=lambda build: -int(build["buildid"]))
-
-    async def link(self, buildset: str) -> str:
-        """Returns the page of a buildset's first build."""
-        found = await self.requests(buildset)
-        return self.link_of(found[0]["buildrequestid"]) if found else ""
-
-    def link_of(self, request: Any) -> str:
-        """Returns the page of a build request, which leads on to its build."""
-        return f"{self._base}/#/buildrequests/{request}?redirect_to_build=true"
-
-
 def buildbot_engine() -> BuildbotEngine:
     """Returns the engine."""
     return BuildbotEngine()
-
-
-def _first(answer: Answer, key: str) -> dict[str, Any]:
-    found = answer.mapping().get(key)
-    return found[0] if isinstance(found, list) and found and isinstance(found[0], dict) else {}
 
 
 def _value(of: Any) -> Any:

@@ -333,7 +333,8 @@ def _story(jobs: Sequence[Mapping[str, Any]], conclusion: str) -> tuple[str, lis
     """Returns what went wrong in words, and the job that failed or came last."""
     failed = [job for job in jobs if job.get("conclusion") not in ("success", "skipped", "neutral", None)]
     errors = [_told(job) for job in failed[:5]]
-    return "; ".join(errors) or f"GitHub says: {conclusion}.", [_part(job) for job in failed[:1] or jobs[-1:]]
+    shown = failed[:1] or sorted(jobs, key=lambda job: str(job.get("completed_at") or ""))[-1:]
+    return "; ".join(errors) or f"GitHub says: {conclusion}.", [_part(job) for job in shown]
 
 
 def _told(job: Mapping[str, Any]) -> str:

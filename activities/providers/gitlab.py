@@ -310,7 +310,7 @@ async def _parts(place: Place, pipeline: str) -> list[Part]:
 
 
 async def _trace(place: Place, part: Part, offset: int) -> Piece | None:
-    """Reads on in a job's trace. GitLab itself takes no range and gives all of it; what it is stored in may take one."""
+    """Reads on in a job's trace. GitLab gives all of it; its storage may know ranges."""
     more = {"range": f"bytes={offset}-", "accept-encoding": "identity"} if offset else {}
     most, accept = most_of(part, offset), (403, 404, 416)
     path = f"/jobs/{part.id}/trace"

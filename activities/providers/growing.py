@@ -74,9 +74,7 @@ async def followed(listing: Awaitable[Sequence[Part]], log_offset: int, read: Re
     return "".join(told), min(number, MOST_PARTS - 1) * PART + offset
 
 
-async def ended(
-    parts: Sequence[Part], log_offset: int, read: Reading, shown: Sequence[Part]
-) -> tuple[str, int]:
+async def ended(parts: Sequence[Part], log_offset: int, read: Reading, shown: Sequence[Part]) -> tuple[str, int]:
     """Returns the rest of a log once everything is over, and the last offset.
 
     It is the rest of the part that was being read, and the first of `shown` that has a log, if nobody has seen it yet.

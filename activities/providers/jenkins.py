@@ -314,7 +314,10 @@ def _commit(build: Mapping[str, Any]) -> dict[str, str]:
 
 
 async def _log(place: Place, number: str, offset: int) -> tuple[str, int]:
-    """Returns what the build has written since an offset, and the next one; of much, the end only."""
+    """Returns what the build has written since an offset, and the next one; of much, the end only.
+
+    While it goes on only whole lines are taken: a secret is never split between two looks, so it is always masked.
+    """
     path, start = f"/{number}/logText/progressiveText", {"start": offset}
     answer = await place.ask("GET", path, params=start, accept=(403, 404), most=MOST_LOG, tail=True)
     if answer.status != HTTPStatus.OK:
@@ -323,19 +326,9 @@ async def _log(place: Place, number: str, offset: int) -> tuple[str, int]:
     end = int(size) if size.isdecimal() else offset + len(answer.body)
     if answer.is_cut:
         return f"… (something is left out)\n{answer.text.partition(chr(10))[2]}", end
-    rest = _begun(answer.body) if answer.headers.get("x-more-data") == "true" else 0
-    body = answer.body[: len(answer.body) - rest]
-    return body.decode(errors="replace"), end - rest
-
-
-def _begun(body: bytes) -> int:
-    """How many bytes at the end begin a character that has not come whole."""
-    for back in range(1, min(3, len(body)) + 1):
-        byte = body[-back]
-        if byte & 0xC0 != 0x80:
-            length = 4 if byte >= 0xF0 else 3 if byte >= 0xE0 else 2 if byte >= 0xC0 else 1
-            return back if back < length else 0
-    return 0
+    is_open = answer.headers.get("x-more-data") == "true"
+    body = answer.body[: answer.body.rfind(b"\n") + 1] if is_open else answer.body
+    return body.decode(errors="replace"), end - len(answer.body) + len(body)
 
 
 async def _outputs(place: Place, number: str, build: Mapping[str, Any]) -> tuple[dict[str, str], str]:

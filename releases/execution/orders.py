@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: What an attempt may write into its log, in characters; the runner's own limit is in its settings.
 MOST_LOG = 1_000_000
+#: Of these, what is kept for the end of the work: the end is what tells why.
+KEPT_FOR_THE_END = 200_000
 #: A link that is longer cannot be kept; the work is found by its reference.
 LONGEST_LINK = 1_000
 
@@ -148,13 +150,14 @@ def write_attempt(locked: Locked, claimed: Claim, outcome: Outcome) -> None:
 
 def _write_log(claimed: Claim, outcome: Outcome) -> None:
     attempt = Attempt.objects.only("id").get(activity_run_id=claimed.run_id, number=claimed.attempt)
+    most = MOST_LOG if outcome.is_over else MOST_LOG - KEPT_FOR_THE_END
     row, made = AttemptLog.objects.get_or_create(
-        attempt=attempt, defaults={"text": outcome.log[:MOST_LOG], "offset": outcome.log_offset}
+        attempt=attempt, defaults={"text": outcome.log[:most], "offset": outcome.log_offset}
     )
     if claimed.log_offset not in (None, row.offset):
         return
     if not made and row.offset < outcome.log_offset:
-        room = max(0, MOST_LOG - len(row.text))
+        room = max(0, most - len(row.text))
         AttemptLog.objects.filter(pk=row.pk, offset=row.offset).update(
             text=Concat("text", Value(outcome.log[:room])), offset=outcome.log_offset
         )

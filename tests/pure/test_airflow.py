@@ -39,8 +39,8 @@ def order_for(airflow: Any, **rest: Any) -> Order:
     return Order(KEY, settings, masks=("pass-word",), **given)
 
 
-def look(order: Order) -> Outcome:
-    return ASKING.look(order, RUN)
+def look(order: Order, offset: int = 0) -> Outcome:
+    return ASKING.look(order, RUN, offset)
 
 
 def test_a_run_is_named_by_the_key_and_takes_typed_values(airflow: Airflow) -> None:
@@ -144,6 +144,29 @@ def test_a_failure_names_the_task_and_shows_its_log(airflow: Airflow) -> None:
         "RuntimeError: no build\n"
         "end of build 2\n"
     )
+
+
+def test_the_log_of_each_try_is_followed_from_its_line_while_it_grows(airflow: Airflow) -> None:
+    order = order_for(airflow)
+    start(order)
+    airflow.runs[RUN]["state"] = "running"
+    build = {"task_id": "build", "state": "running", "try_number": 1, "map_index": -1, "start_date": "2026-11-27T10:00"}
+    airflow.tasks = [build, {"task_id": "deploy", "state": None, "try_number": 0, "map_index": -1, "start_date": None}]
+    head = [{"event": "::group::Log message source details", "sources": ["a worker"]}, {"event": "::endgroup::"}]
+    airflow.logs["build 1"] = [*head, {"event": "one"}]
+    first = look(order)
+    assert (first.status, first.log, first.log_offset) == ("running", "── build ──\none\n", 1)
+    assert look(order, first.log_offset).log == ""
+    airflow.logs["build 1"] = [*head[:1], {"event": "elsewhere"}, *head[1:], {"event": "one"}, {"event": "two"}]
+    airflow.logs["build 2"] = [*head, {"event": "again"}]
+    airflow.tasks[0] = {**build, "try_number": 2, "start_date": "2026-11-27T10:05"}
+    airflow.earlier["build"] = [{**build, "state": "up_for_retry"}, airflow.tasks[0]]
+    second = look(order, first.log_offset)
+    assert second.log == "two\n── build ──\nagain\n"
+    airflow.logs["build 2"].append({"event": "done"})
+    airflow.runs[RUN]["state"], airflow.tasks[0]["state"] = "success", "success"
+    last = look(order, second.log_offset)
+    assert (last.status, last.log) == ("succeeded", "done\n")
 
 
 def test_a_run_that_was_deleted_has_failed(airflow: Airflow) -> None:

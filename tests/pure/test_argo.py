@@ -43,8 +43,8 @@ def order_for(argo: Any, **rest: Any) -> Order:
     return Order(KEY, {"url": argo.url, "namespace": "argo"}, masks=("argo-token",), **given)
 
 
-def look(order: Order) -> Outcome:
-    return ASKING.look(order, NAME)
+def look(order: Order, offset: int = 0) -> Outcome:
+    return ASKING.look(order, NAME, offset)
 
 
 def test_a_workflow_is_named_by_the_key(argo: Argo) -> None:
@@ -131,6 +131,34 @@ def test_a_failure_names_the_node_and_shows_its_log(argo: Argo) -> None:
     outcome = look(order)
     assert outcome.error == "'test': Error (exit code 1)"
     assert outcome.log == "line 1\nline 2\n"
+
+
+def test_the_logs_of_all_pods_are_followed_by_time_while_they_run(argo: Argo) -> None:
+    order = order_for(argo)
+    start(order)
+    assert look(order).log == ""
+    argo.workflows[NAME]["status"] = {"phase": "Running"}
+    build, test = f"{NAME}-build-11", f"{NAME}-test-22"
+    argo.lines = [
+        ("2026-11-27T10:00:01.000000001Z", build, "one"),
+        ("2026-11-27T10:00:01.000000002Z", build, "two"),
+        ("2026-11-27T11:00:02.5+01:00", test, "three"),
+        ("2026-11-27T10:00:09.5Z", build, "too young"),
+    ]
+    first = look(order)
+    assert (first.status, first.log) == ("running", "── build-11 ──\none\ntwo\n── test-22 ──\nthree\n")
+    assert look(order, first.log_offset).log == ""
+    argo.lines.append(("2026-11-27T10:00:09.2Z", test, "later"))
+    argo.date = "Fri, 27 Nov 2026 10:00:20 GMT"
+    second = look(order, first.log_offset)
+    assert second.log == "── test-22 ──\nlater\n── build-11 ──\ntoo young\n"
+    argo.lines += [(f"2026-11-27T10:00:19.{number:09}Z", build, f"line {number}") for number in range(1_000)]
+    argo.workflows[NAME]["status"] = {"phase": "Failed", "nodes": NODES}
+    last = look(order, second.log_offset)
+    assert last.status == "failed"
+    assert last.log.startswith("… (something is left out)\n── build-11 ──\nline ")
+    assert last.log.endswith("line 999\n")
+    assert last.log_offset > second.log_offset
 
 
 def test_a_workflow_that_was_deleted_has_failed(argo: Argo) -> None:

@@ -52,8 +52,8 @@ def order_for(azure: Any, **rest: Any) -> Order:
     return Order(KEY, settings_for(azure), masks=("the-pat",), started_at=datetime.now(UTC), **given)
 
 
-def look(order: Order, reference: str = "100") -> Outcome:
-    return ASKING.look(order, reference)
+def look(order: Order, reference: str = "100", offset: int = 0) -> Outcome:
+    return ASKING.look(order, reference, offset)
 
 
 def test_a_run_takes_template_parameters_variables_and_the_key(azure: Azure) -> None:
@@ -154,6 +154,28 @@ def test_a_failure_says_where_and_shows_the_log_of_the_step_that_failed(azure: A
     outcome = look(order)
     assert outcome.error == "'Test': exit code 1"
     assert outcome.log.endswith("log 3\n")
+
+
+def test_the_log_of_each_step_is_followed_once_its_agent_sends_it(azure: Azure) -> None:
+    order = order_for(azure)
+    start(order)
+    azure.builds[100]["status"] = "inProgress"
+    build = {"type": "Task", "name": "Build", "state": "inProgress", "startTime": "2026-11-27T10:00:01Z", "log": None}
+    waits = {"type": "Task", "name": "Deploy", "state": "pending", "startTime": None, "log": None}
+    azure.records = [waits, build, {"type": "Job", "name": "Job", "startTime": "2026-11-27T10:00:00Z"}]
+    assert look(order).log == ""
+    azure.logs["5"] = b"compiling\nlink"
+    azure.records[1] = build = {**build, "log": {"id": 5}}
+    first = look(order)
+    assert (first.status, first.log, first.log_offset) == ("running", "── Build ──\ncompiling\n", 10)
+    azure.logs["5"] += b"ing\n"
+    azure.logs["6"] = b"deployed\n"
+    over = {"state": "completed", "result": "succeeded", "finishTime": "2026-11-27T10:01:00Z"}
+    deploy = {"type": "Task", "name": "Deploy", "startTime": "2026-11-27T10:02:00Z", "log": {"id": 6}, **over}
+    deploy["finishTime"] = "2026-11-27T10:03:00Z"
+    azure.finish(100, "succeeded", deploy, {**build, **over})
+    last = look(order, offset=first.log_offset)
+    assert (last.status, last.log) == ("succeeded", "linking\n── Deploy ──\ndeployed\n")
 
 
 def test_what_is_not_an_end_goes_on_and_what_was_deleted_has_failed(azure: Azure) -> None:

@@ -40,8 +40,8 @@ def order_for(buildbot: Buildbot, *, pipeline: str = "shop", **rest: Any) -> Ord
     return Order(KEY, settings, {"pipeline": pipeline}, "bb-secret", parameters, started_at=NOW, **rest)
 
 
-def look(order: Order, reference: str = "1") -> Outcome:
-    return ASKING.look(order, reference)
+def look(order: Order, reference: str = "1", offset: int = 0) -> Outcome:
+    return ASKING.look(order, reference, offset)
 
 
 def test_a_build_is_forced_with_typed_fields_and_the_key_in_its_reason(buildbot: Buildbot) -> None:
@@ -164,6 +164,31 @@ def test_a_failure_says_where_and_shows_the_log_of_the_step_that_failed(buildbot
     outcome = look(order)
     assert outcome.error == "Step 'test': 'make test' (failure)"
     assert outcome.log.endswith("log of 3\n")
+
+
+def test_the_log_of_each_step_is_followed_from_its_line_while_it_grows(buildbot: Buildbot) -> None:
+    order = order_for(buildbot)
+    start(order)
+    buildbot.finish(None)
+    checkout = {"stepid": 3, "name": "checkout", "started_at": 1, "results": 0}
+    test = {"stepid": 4, "name": "test", "started_at": 2, "results": None}
+    waits = {"stepid": 5, "name": "deploy", "started_at": None, "results": None}
+    buildbot.steps, buildbot.logs[3] = [waits, test, checkout], ["fetched"]
+    first = look(order)
+    assert (first.status, first.log) == ("running", "── checkout ──\nfetched\n")
+    buildbot.logs[4] = ["one", "two"]
+    second = look(order, offset=first.log_offset)
+    assert second.log == "── test ──\none\ntwo\n"
+    assert look(order, offset=second.log_offset).log == ""
+    buildbot.logs[4] += [f"line {number}" for number in range(5_000)]
+    third = look(order, offset=second.log_offset)
+    assert third.log.startswith("… (something is left out)\nline 3")
+    assert third.log.endswith("line 4999\n")
+    buildbot.logs[4] += ["it does not hold"]
+    buildbot.steps = [checkout, {**test, "results": 2}]
+    buildbot.finish(2)
+    last = look(order, offset=third.log_offset)
+    assert (last.status, last.log) == ("failed", "it does not hold\n")
 
 
 def test_a_build_that_vanishes_has_failed_and_a_bad_moment_changes_nothing(buildbot: Buildbot) -> None:

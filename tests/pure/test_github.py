@@ -51,8 +51,8 @@ def order_for(github: Any, *, pipeline: str = "deploy.yml", **rest: Any) -> Orde
     return Order(KEY, settings, {"pipeline": pipeline}, "gh-token", parameters, **given)
 
 
-def look(order: Order, reference: str) -> Outcome:
-    return ASKING.look(order, reference)
+def look(order: Order, reference: str, offset: int = 0) -> Outcome:
+    return ASKING.look(order, reference, offset)
 
 
 def test_a_dispatch_says_which_run_it_is(github: GitHub) -> None:
@@ -152,6 +152,31 @@ def test_each_conclusion_means_something(github: GitHub, conclusion: str, status
     start(order)
     github.finish(100, conclusion)
     assert look(order, "100").status == status
+
+
+def test_the_log_of_each_job_is_shown_as_soon_as_the_job_is_over(github: GitHub) -> None:
+    order = order_for(github)
+    start(order)
+    github.runs[100]["status"] = "in_progress"
+    build = {
+        "id": 3,
+        "name": "build",
+        "status": "completed",
+        "conclusion": "success",
+        "completed_at": "2026-11-27T10:01:00Z",
+    }
+    test = {"id": 2, "name": "test", "status": "in_progress", "conclusion": None, "completed_at": None}
+    github.jobs[100] = [test]
+    assert look(order, "100").log == ""
+    github.jobs[100] = [test, build, {**build, "id": 9, "name": "lint", "conclusion": "skipped"}]
+    first = look(order, "100")
+    assert (first.status, first.log.startswith("── build ──\n… (")) == ("running", True)
+    assert first.log.endswith("log of 3\n")
+    assert look(order, "100", first.log_offset).log == ""
+    github.finish(100, "success", {**test, "conclusion": "success", "completed_at": "2026-11-27T10:02:00Z"}, build)
+    last = look(order, "100", first.log_offset)
+    assert (last.status, last.log.startswith("── test ──\n… (")) == ("succeeded", True)
+    assert last.log.endswith("log of 2\n")
 
 
 def test_a_failure_says_where_and_shows_the_log_of_the_job_that_failed(github: GitHub) -> None:

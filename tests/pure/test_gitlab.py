@@ -45,8 +45,8 @@ def order_for(gitlab: GitLab, *, pipeline: str = "shop/cart", **rest: Any) -> Or
     return Order(KEY, settings, {"pipeline": pipeline}, "gl-token", parameters, **given)
 
 
-def look(order: Order, reference: str = "100") -> Outcome:
-    return ASKING.look(order, reference)
+def look(order: Order, reference: str = "100", offset: int = 0) -> Outcome:
+    return ASKING.look(order, reference, offset)
 
 
 def test_parameters_become_variables_of_a_pipeline_on_the_default_branch(gitlab: GitLab) -> None:
@@ -169,6 +169,30 @@ def test_a_failure_says_where_and_shows_the_log_of_the_job_that_failed(gitlab: G
     outcome = look(order)
     assert outcome.error == "Job 'test': failed (script failure)"
     assert outcome.log.endswith("log of 3\n")
+
+
+def test_the_log_of_each_job_is_followed_while_it_grows(gitlab: GitLab) -> None:
+    order = order_for(gitlab)
+    start(order)
+    build, waits = job(4, "build", "running", finished_at=None), job(5, "deploy", "created", started_at=None)
+    gitlab.finish(100, "running", waits, build)
+    gitlab.traces[4] = b"compiling\nlink"
+    first = look(order)
+    assert (first.status, first.log, first.log_offset) == ("running", "── build ──\ncompiling\n", 10)
+    assert look(order, offset=10).log == ""
+    gitlab.traces[4] += b"ing\nthe end"
+    again = job(6, "build", "running", started_at="2026-11-27T10:05:00Z")
+    gitlab.traces[6] = b"once more\n"
+    gitlab.finish(100, "running", again, waits, job(4, "build", "failed"))
+    second = look(order, offset=first.log_offset)
+    assert second.log == "linking\nthe end── build ──\nonce more\n"
+    gitlab.traces[6] += b"all is well\n"
+    gitlab.finish(
+        100, "success", job(6, "build", "success", started_at="2026-11-27T10:05:00Z"), job(4, "build", "failed")
+    )
+    last = look(order, offset=second.log_offset)
+    assert (last.status, last.error, last.log) == ("succeeded", "", "all is well\n")
+    assert last.log_offset > second.log_offset > first.log_offset
 
 
 def test_a_pipeline_that_vanishes_has_failed_and_a_bad_moment_changes_nothing(gitlab: GitLab) -> None:

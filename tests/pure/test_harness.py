@@ -51,8 +51,8 @@ def order_for(harness: Any, **rest: Any) -> Order:
     return Order(KEY, settings_for(harness), masks=("pat.key",), started_at=datetime.now(UTC), **given)
 
 
-def look(order: Order, reference: str = "exec0") -> Outcome:
-    return ASKING.look(order, reference)
+def look(order: Order, reference: str = "exec0", offset: int = 0) -> Outcome:
+    return ASKING.look(order, reference, offset)
 
 
 def test_an_execution_takes_variables_inputs_and_input_sets(harness: Harness) -> None:
@@ -148,6 +148,19 @@ def test_each_status_means_something(harness: Harness, state: Any, status: str) 
     assert look(order).status == status
     tolerant = replace(order, spec={"pipeline": "deploy", "settings": {"accept_ignored": True}})
     assert look(tolerant).status == ("succeeded" if state == "IgnoreFailed" else status)
+
+
+def test_the_log_of_each_step_is_shown_as_soon_as_the_step_is_over(harness: Harness) -> None:
+    order = order_for(harness)
+    start(order)
+    going_on = {"name": "Tell", "status": "Running", "stepType": "ShellScript", "logBaseKey": "k2"}
+    harness.nodes = {**NODES, "b": going_on}
+    first = look(order)
+    assert (first.status, first.log) == ("running", "── Build ──\nline 0\nline 1\nend of k1\n")
+    assert look(order, offset=first.log_offset).log == ""
+    harness.executions["exec0"]["status"], harness.nodes = "Success", NODES
+    last = look(order, offset=first.log_offset)
+    assert last.log == "── Tell ──\nline 0\nline 1\nend of k2-commandUnit:Execute\n"
 
 
 def test_a_failure_names_the_step_and_shows_its_log(harness: Harness) -> None:

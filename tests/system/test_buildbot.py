@@ -86,6 +86,25 @@ def test_a_failing_build_says_where_and_shows_its_log(buildbot: str) -> None:
     assert "it does not hold" in outcome.log
 
 
+def test_a_log_is_shown_before_the_build_is_over(buildbot: str) -> None:
+    order = order_for(buildbot, "shop/talking", "10-1-1700000000000000")
+    reference = ask(lambda web: ENGINE.start(order, web)).reference
+    offset, told = 0, list[str]()
+    until = time.monotonic() + PATIENCE
+    while True:
+        outcome = ask(lambda web, offset=offset: ENGINE.look(order, reference, offset, web))  # type: ignore[misc]
+        offset = outcome.log_offset
+        if outcome.is_over:
+            break
+        told.append(outcome.log)
+        assert time.monotonic() < until
+        time.sleep(0.5)
+    assert "\nbegun\n" in "".join(told)
+    assert "\nended\n" not in "".join(told)
+    assert (outcome.status, "begun" in outcome.log) == ("succeeded", False)
+    assert outcome.log.startswith("ended\n")
+
+
 def test_a_build_is_stopped_whether_it_runs_or_waits(buildbot: str) -> None:
     orders = [order_for(buildbot, "shop/slow", f"{number}-1-1700000000000000") for number in (3, 4, 5)]
     references = [ask(lambda web, order=order: ENGINE.start(order, web)).reference for order in orders]  # type: ignore[misc]
@@ -129,7 +148,14 @@ def test_a_connection_is_tested_and_its_pipelines_are_picked(buildbot: str) -> N
     known = Connected("bb", {"url": buildbot, "username": "pilothouse"}, PASSWORD)
     assert ask(lambda web: ENGINE.check(known, web)) == "Buildbot knows us as pilothouse."
     found = ask(lambda web: ENGINE.pipelines(known, web, ""))
-    assert [one.id for one in found] == ["shop", "shop/deploy", "shop/broken", "shop/slow", "shop/merging"]
+    assert [one.id for one in found] == [
+        "shop",
+        "shop/deploy",
+        "shop/broken",
+        "shop/slow",
+        "shop/talking",
+        "shop/merging",
+    ]
     parameters = ask(lambda web: ENGINE.parameters(known, web, "shop/deploy"))
     wanted = {("version", "string", "1", True), ("dry", "boolean", "false", False)}
     assert wanted <= {(one.name, one.type, one.default, one.is_required) for one in parameters}
