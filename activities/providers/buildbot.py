@@ -33,7 +33,7 @@ from activities.engines import (
 )
 from activities.providers.buildbot_logs import part_of, parts_of, read_log, steps_of
 from activities.providers.buildbot_place import Place, first
-from activities.providers.growing import Part, followed
+from activities.providers.growing import Part, ended, followed
 from activities.runners import Order, Outcome, Status
 from activities.web.archives import outputs_of
 from activities.web.client import Web
