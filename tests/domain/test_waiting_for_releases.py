@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -100,6 +101,36 @@ def test_a_token_whose_owner_sees_it_no_more_ends_it(here: Connection, engine: S
         Attempt.objects.filter(activity_run__release=shop).update(follow_at=timezone.now())
         until(lambda: state_of(shop) == "on_hold", patience=10)
     assert "404" in run_of(shop, "ship/cart").error
+
+
+def test_a_token_that_stays_refused_ends_it_and_one_that_is_mended_in_time_does_not(
+    here: Connection, engine: ScriptedRunner, manager: User
+) -> None:
+    cart = start(CART, now=timezone.now())
+
+    def look(**told: Any) -> None:
+        Attempt.objects.filter(activity_run__release=shop).update(follow_at=timezone.now(), **told)
+
+    def attempt() -> Attempt:
+        return Attempt.objects.get(activity_run__release=shop)
+
+    with following():
+        shop = waiter_of(cart)
+        User.objects.filter(pk=manager.pk).update(is_active=False)
+        look()
+        until(lambda: "401" in attempt().error)
+        assert state_of(shop) == "running"
+        assert attempt().follow_at - timezone.now() > timedelta(seconds=30)
+        since = attempt().progress["refused_since"]
+        User.objects.filter(pk=manager.pk).update(is_active=True)
+        look()
+        until(lambda: attempt().progress == {})
+        assert attempt().error.startswith("Waits for")
+        User.objects.filter(pk=manager.pk).update(is_active=False)
+        look(progress={"refused_since": str(datetime.fromisoformat(since) - timedelta(minutes=5))})
+        until(lambda: state_of(shop) == "on_hold")
+    assert "has refused the token for 5 minutes" in run_of(shop, "ship/cart").error
+    assert "do not try again" in run_of(shop, "ship/cart").error
 
 
 def test_whoever_waits_can_be_stopped(here: Connection, engine: ScriptedRunner) -> None:

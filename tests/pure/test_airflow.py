@@ -152,7 +152,10 @@ def test_the_log_of_each_try_is_followed_from_its_line_while_it_grows(airflow: A
     airflow.runs[RUN]["state"] = "running"
     build = {"task_id": "build", "state": "running", "try_number": 1, "map_index": -1, "start_date": "2026-11-27T10:00"}
     airflow.tasks = [build, {"task_id": "deploy", "state": None, "try_number": 0, "map_index": -1, "start_date": None}]
-    head = [{"event": "::group::Log message source details", "sources": ["a worker"]}, {"event": "::endgroup::"}]
+    head: list[dict[str, Any]] = [
+        {"event": "::group::Log message source details", "sources": ["a worker"]},
+        {"event": "::endgroup::"},
+    ]
     airflow.logs["build 1"] = [*head, {"event": "one"}]
     first = look(order)
     assert (first.status, first.log, first.log_offset) == ("running", "── build ──\none\n", 1)

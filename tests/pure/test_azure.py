@@ -160,7 +160,13 @@ def test_the_log_of_each_step_is_followed_once_its_agent_sends_it(azure: Azure) 
     order = order_for(azure)
     start(order)
     azure.builds[100]["status"] = "inProgress"
-    build = {"type": "Task", "name": "Build", "state": "inProgress", "startTime": "2026-11-27T10:00:01Z", "log": None}
+    build: dict[str, Any] = {
+        "type": "Task",
+        "name": "Build",
+        "state": "inProgress",
+        "startTime": "2026-11-27T10:00:01Z",
+        "log": None,
+    }
     waits = {"type": "Task", "name": "Deploy", "state": "pending", "startTime": None, "log": None}
     azure.records = [waits, build, {"type": "Job", "name": "Job", "startTime": "2026-11-27T10:00:00Z"}]
     assert look(order).log == ""
