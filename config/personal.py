@@ -1,4 +1,4 @@
-"""The pages of one's own settings: the time zone, and the tokens for the REST API."""
+"""The pages of one's own settings: the time zone, the ways to sign in, and the tokens for the REST API."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from config.errors import Fault, InvalidInput
+from config.errors import Conflict, Fault, InvalidInput
 from config.models import ApiToken
+from config.oidc import linked
 from config.pages import once, page, person
 from config.preferences import NOTICES, known_zones, preference_of, save_preference
 from config.tokens import SCOPES, create_token, revoke_token
@@ -73,6 +74,33 @@ def revoke(request: HttpRequest, pk: int) -> HttpResponse:
     """Revoke one's own token and go back to the list."""
     revoke_token(person(request), get_object_or_404(ApiToken, user=person(request), pk=pk), now=timezone.now())
     return redirect("settings:tokens")
+
+
+@page
+@require_GET
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Show the ways in which one signs in."""
+    return _sign_in(request)
+
+
+@page
+@require_POST
+def unlink(request: HttpRequest, pk: int) -> HttpResponse:
+    """Part with an account of a provider and go back to the list, which says why if that cannot be."""
+    try:
+        linked.unlink(person(request), pk, now=timezone.now())
+    except Conflict as error:
+        return _sign_in(request, status=error.status, refused=error.message)
+    return redirect(reverse("settings:sign-in") + "?unlinked=yes")
+
+
+def _sign_in(request: HttpRequest, *, status: int = 200, **context: Any) -> HttpResponse:
+    shown = {
+        "tab": "sign-in",
+        "accounts": linked.linked_to(person(request)),
+        "has_password": person(request).has_usable_password(),
+    }
+    return render(request, "config/sign_in_ways.html", {**shown, **context}, status=status)
 
 
 def _create(request: HttpRequest) -> tuple[ApiToken, str]:

@@ -11,6 +11,8 @@ from config.oidc import views as oidc
 settings_pages = (
     [
         path("", personal.settings, name="settings"),
+        path("sign-in/", personal.sign_in, name="sign-in"),
+        path("sign-in/<int:pk>/unlink/", personal.unlink, name="unlink"),
         path("tokens/", personal.tokens, name="tokens"),
         path("tokens/<int:pk>/revoke/", personal.revoke, name="revoke-token"),
     ],

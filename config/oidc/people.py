@@ -121,6 +121,12 @@ def _names(claims: Claims) -> Iterator[str]:
         yield f"{name}-{number}"
 
 
+def leave_groups(person: User, named: frozenset[str], *, now: datetime) -> None:
+    """Take from a person the groups and rights that the provider gave by naming these groups."""
+    _put_groups_right(person, named, frozenset(), now)
+    _put_rights_right(person, named, frozenset(), now)
+
+
 def _put_groups_right(person: User, before: frozenset[str], named: frozenset[str], now: datetime) -> None:
     held = {group.name: group for group in person.groups.filter(name__in=before | named)}
     new = list(Group.objects.filter(name__in=named).exclude(name__in=held).order_by("name"))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.models import User
+from django.test import Client
 from playwright.sync_api import Page, expect
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
@@ -52,3 +55,29 @@ def test_the_sign_in_page_suits_everybody(live_server: LiveServer, screen: Page,
     screen.get_by_role("link", name="Sign in with").click()
     expect(screen.get_by_role("alert")).to_contain_text("cannot be reached now")
     assert look(screen) == []
+
+
+def test_somebody_sees_the_accounts_that_are_theirs_and_unlinks_one(
+    live_server: LiveServer, screen: Page, settings: Settings, owner: User
+) -> None:
+    settings.OIDC_ISSUER, settings.OIDC_NAME = "https://login.example.org", "The directory of " + "W" * 40
+    old = "https://old.example.org/realms/" + "x" * 60
+    for number, issuer in enumerate((settings.OIDC_ISSUER, settings.OIDC_ISSUER, old)):
+        said = {"groups": ["qa"]}
+        SocialAccount.objects.create(user=owner, provider=issuer, uid=f"{number}-" + "f" * 60, extra_data=said)
+    owner.set_unusable_password()
+    owner.save()
+    client = Client()
+    client.force_login(owner)
+    session = client.cookies["sessionid"].value
+    screen.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+    screen.goto(f"{live_server.url}/settings/")
+    screen.get_by_role("link", name="Sign-in", exact=True).click()
+    assert look(screen) == []
+    screen.get_by_role("button", name="Unlink The directory").first.click()
+    expect(screen.get_by_role("status")).to_contain_text("Unlinked.")
+    expect(screen.get_by_text("This is your only way to sign in")).to_be_visible()
+    expect(screen.get_by_role("button", name="Unlink The directory")).to_have_count(0)
+    assert look(screen) == []
+    if folder := os.environ.get("SHOTS"):
+        screen.screenshot(path=f"{folder}/unlink-{screen.viewport_size['width']}.png", full_page=True)
