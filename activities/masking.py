@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import binascii
+import json
+from collections.abc import Iterable, Iterator
 
 MASK = b"***"
 SHORTEST_LINE = 4
 """A line of a secret with several lines is masked by itself from this many characters on; a lone brace is no secret."""
+SHORTEST_CODED = 5
+"""Bytes from which on a secret is masked in base64 too: six letters or more, which stand nowhere by chance."""
+_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def mask(text: str, values: Iterable[str]) -> str:
     """Returns `text` with every occurrence of any of `values` replaced by three stars."""
+    if not text:
+        return text
     masker = Masker(values)
     return (masker.feed(text.encode(errors="surrogatepass")) + masker.close()).decode(errors="surrogatepass")
 
@@ -24,7 +32,6 @@ class Masker:
 
     def __init__(self, values: Iterable[str]) -> None:
         self._values = needles(values)
-        self._longest = max(map(len, self._values), default=0)
         self._held = b""
         self._covered = 0
         """How many of the held bytes belong to a value that was found already."""
@@ -79,19 +86,49 @@ class Masker:
         return merged
 
     def _first_possible_start(self, held: bytes) -> int:
-        for start in range(max(0, len(held) - self._longest + 1), len(held)):
-            tail = held[start:]
-            if any(value.startswith(tail) for value in self._values):
-                return start
-        return len(held)
+        first = len(held)
+        for value in self._values:
+            begin = value[:1]
+            start = held.find(begin, max(0, len(held) - len(value) + 1), first)
+            while start >= 0 and not value.startswith(held[start:]):
+                start = held.find(begin, start + 1, first)
+            first = start if start >= 0 else first
+        return first
 
 
 def needles(values: Iterable[str]) -> list[bytes]:
-    """Returns the byte strings to look for: each value, and the longer lines of a value that has several."""
+    """Returns the byte strings to look for: each value as it may be written, and the longer lines of a long one."""
     found: set[bytes] = set()
     for value in values:
-        found.add(value.encode(errors="surrogatepass"))
+        found.update(_written(value))
         lines = [line.strip() for line in value.splitlines()]
         if len(lines) > 1:
             found.update(line.encode(errors="surrogatepass") for line in lines if len(line) >= SHORTEST_LINE)
     return sorted(found - {b""})
+
+
+def _written(value: str) -> Iterator[bytes]:
+    """How a value may stand in text: as it is, in JSON, in addresses and in base64."""
+    raw = value.encode(errors="surrogatepass")
+    yield raw
+    for is_plain in (True, False):
+        yield json.dumps(value, ensure_ascii=is_plain)[1:-1].encode(errors="surrogatepass")
+    for kept in (_PLAIN, _PLAIN | {ord("/")}):
+        for shape in ("%%%02X", "%%%02x"):
+            quoted = "".join(chr(byte) if byte in kept else shape % byte for byte in raw).encode()
+            yield quoted
+            yield quoted.replace(b"%20", b"+")
+    if len(raw) >= SHORTEST_CODED:
+        for coded in _in_base64(raw):
+            yield coded
+            yield coded.translate(_URL_SAFE)
+
+
+def _in_base64(raw: bytes) -> Iterator[bytes]:
+    """The value in base64 by itself, and the letters that are its alone wherever it stands in something longer."""
+    whole = binascii.b2a_base64(raw, newline=False)
+    yield whole
+    yield whole.rstrip(b"=")
+    for before in range(3):
+        coded = binascii.b2a_base64(bytes(before) + raw, newline=False)
+        yield coded[(8 * before + 5) // 6 : 8 * (before + len(raw)) // 6]

@@ -15,9 +15,8 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from json import dumps
 from typing import Any
-from urllib.parse import quote, quote_plus, urljoin
+from urllib.parse import urljoin
 
 import certifi
 import httpx
@@ -93,7 +92,7 @@ class Web:
 
     def __init__(self, pool: Pool, masks: Iterable[str] = (), *, within: float = WHOLE) -> None:
         self._pool, self._within = pool, within
-        self.masks = tuple(written for value in masks if value for written in _written(value))
+        self.masks = tuple(masks)
         self.rest = 0.0
 
     async def ask(
@@ -209,8 +208,3 @@ def _unreachable(url: str, error: Exception, masks: Iterable[str]) -> str:
         return f"The certificate of {place} cannot be trusted: {clean(cause.verify_message, masks)}."
     why = "broke off in the middle of its answer" if isinstance(error, httpx.ProtocolError) else "cannot be reached"
     return f"{place} {why}{f': {said}' if (said := clean(str(error), masks)) else ''}."
-
-
-def _written(value: str) -> set[str]:
-    """How a value may come back: as it is, and as it stands in addresses and JSON."""
-    return {value, quote(value, safe=""), quote(value), quote_plus(value), dumps(value)[1:-1]}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import textwrap
 import time
 from itertools import count
 from pathlib import Path
@@ -143,6 +145,25 @@ def test_secrets_are_masked_also_across_pieces_and_in_outputs(runner: LocalRunne
     outcome = run(runner, wanted)
     assert outcome.log == "key *** end\n::output got=***/x\n***\n"
     assert outcome.outputs == {"got": "***/x"}
+
+
+def test_a_secret_that_a_command_prints_slowly_or_encoded_is_masked(runner: LocalRunner) -> None:
+    script = """
+        import base64, os, sys, time, urllib.parse
+        secret = os.environ["PASSWORD"]
+        for piece in (secret[:3], secret[3:7], secret[7:] + "\\n"):
+            os.write(1, piece.encode())
+            time.sleep(0.3)
+        print(base64.b64encode(secret.encode()).decode())
+        print(base64.b64encode(b"deployer:" + secret.encode()).decode())
+        print("https://example.org/?key=" + urllib.parse.quote(secret, safe=""), flush=True)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    outcome = run(runner, order(*command, parameters={"PASSWORD": "p@ss/w ord!"}, masks=("p@ss/w ord!",)))
+    first, second, third, fourth = outcome.log.splitlines()
+    assert (first, second, fourth) == ("***", "***", "https://example.org/?key=***")
+    assert third.startswith("ZGVwbG95ZXI6***")
+    assert outcome.status == "succeeded"
 
 
 def test_no_secret_reaches_the_disk_or_a_command_line_of_ours(runner: LocalRunner) -> None:

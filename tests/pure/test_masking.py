@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import time
+from urllib.parse import quote, quote_plus
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +45,45 @@ def test_text_that_cannot_begin_a_value_is_shown_at_once() -> None:
     assert masker.feed(b"progress 10 %") == b"progress 10 %"
     assert masker.feed(b" s") == b" "
     assert masker.feed(b"o what") == b"so what"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        quote("s3cr/t +ü?", safe=""),
+        quote("s3cr/t +ü?"),
+        quote_plus("s3cr/t +ü?"),
+        quote("s3cr/t +ü?", safe="").lower(),
+        json.dumps("s3cr/t +ü?")[1:-1],
+        base64.b64encode("s3cr/t +ü?".encode()).decode(),
+        base64.urlsafe_b64encode("s3cr/t +ü?".encode()).decode().rstrip("="),
+    ],
+)
+def test_a_value_is_masked_in_the_ways_it_is_written_too(written: str) -> None:
+    assert mask(f"token={written}&more", ["s3cr/t +ü?"]) == "token=***&more"
+    assert in_pieces(f"token={written}&more", 3, ["s3cr/t +ü?"]) == "token=***&more"
+
+
+@given(before=st.binary(max_size=4), after=st.binary(max_size=4))
+def test_a_value_inside_something_in_base64_is_masked_but_for_the_letters_it_shares(
+    before: bytes, after: bytes
+) -> None:
+    coded = base64.b64encode(before + b"correct horse" + after).decode()
+    shown = mask(coded, ["correct horse"])
+    assert "***" in shown
+    assert len(shown) <= len(coded) - 13
+
+
+def test_what_is_short_is_masked_as_it_is_only() -> None:
+    assert mask("pass YWJjZA==", ["abcd"]) == "pass YWJjZA=="
+
+
+def test_a_large_secret_holds_nobody_up() -> None:
+    key = "\n".join(f"line {number} of a key {number * 7}" for number in range(200))
+    masker, begun = Masker([key]), time.perf_counter()
+    shown = b"".join(masker.feed(b"a line of the log\n") for _ in range(200)) + masker.close()
+    assert shown == b"a line of the log\n" * 200
+    assert time.perf_counter() - begun < 2
 
 
 @given(text=FEW_LETTERS, values=VALUES, size=st.integers(1, 7))
