@@ -1,4 +1,4 @@
-"""A real OpenID provider (oidc-provider-mock) in a process of its own, which knows one client."""
+"""A real OpenID provider (oidc-provider-mock, with PKCE) in a process of its own, which knows one client."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Idp:
 
     def start(self) -> None:
         options = ["--port", str(self.port), "--require-registration", "true", "--require-nonce", "true"]
-        self.process = spawn(self.log, "-m", "oidc_provider_mock", *options)
+        self.process = spawn(self.log, "-m", "tests.oidc_server", *options)
         wait_until(self._answers, f"the provider answers; see {self.log}", 30)
 
     def stop(self) -> None:
@@ -43,6 +43,12 @@ class Idp:
         body = {"redirect_uris": [callback], "token_endpoint_auth_method": "client_secret_post"}
         made = httpx.post(f"{self.issuer}/oauth2/clients", json=body).raise_for_status().json()
         return made["client_id"], made["client_secret"]
+
+    def token(self, client: tuple[str, str], code: str, **more: str) -> httpx.Response:
+        """Return what the provider answers to whoever asks for the token of a code."""
+        name, secret = client
+        body = {"grant_type": "authorization_code", "code": code, "client_id": name, "client_secret": secret, **more}
+        return httpx.post(f"{self.issuer}/oauth2/token", data=body)
 
     def claims(self, subject: str, **claims: Any) -> None:
         httpx.put(f"{self.issuer}/users/{subject}", json=claims).raise_for_status()

@@ -113,6 +113,34 @@ def test_what_is_asked_is_bound_to_this_sign_in(idp: Idp) -> None:
     assert set(question["scope"].split()) == {"openid", "profile", "email"}
 
 
+@pytest.mark.parametrize(
+    ("verifier", "answer"),
+    [("right", 200), ("another-sign-in's-" + "x" * 60, 400), ("short", 400), ("", 400)],
+)
+def test_a_code_is_worth_nothing_without_the_verifier_of_this_sign_in(
+    idp: Idp, settings: Settings, verifier: str, answer: int
+) -> None:
+    client = Client()
+    address = sent(client)
+    state, _, _ = client.session[statekit.STATES_SESSION_KEY][asked(address)["state"]]
+    code = asked(idp.agree(address, "1"))["code"]
+    given = state["pkce_code_verifier"] if verifier == "right" else verifier
+    told = {"code_verifier": given} if given else {}
+    known = settings.OIDC_CLIENT_ID, settings.OIDC_CLIENT_SECRET
+    found = idp.token(known, code, redirect_uri=f"http://testserver{START}callback/", **told)
+    assert (found.status_code, "id_token" in found.json()) == (answer, answer == 200), found.text
+
+
+def test_who_has_stolen_a_code_is_not_signed_in_by_it(idp: Idp, caplog: Any) -> None:
+    victim, thief = Client(), Client()
+    code = asked(idp.agree(sent(victim), "1"))["code"]
+    state = asked(sent(thief))["state"]
+    end = come_back(thief, f"{START}callback/?state={state}&code={code}")
+    assert told(thief, end).startswith("Acme gave an answer that cannot be trusted.")
+    assert "invalid_grant" in caplog.text, "refused by the provider itself, for the verifier"
+    assert not User.objects.exists()
+
+
 def test_groups_follow_the_claim_and_leave_alone_what_it_never_named(idp: Idp, groups: Any) -> None:
     person = signed_in(sign_in(idp))
     person.groups.add(groups["security"])
