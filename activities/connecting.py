@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.views.decorators.debug import sensitive_variables
 
 from activities import secrets
@@ -19,6 +17,7 @@ from activities.engines import Connected, Engine, Parameter, Pipeline, engine_fo
 from activities.models import Connection
 from activities.web.addresses import is_link
 from activities.web.client import Web, make_pool
+from config.counting import count
 from config.errors import (
     EngineFailed,
     InvalidInput,
@@ -113,7 +112,5 @@ def _count(actor: Actor) -> None:
     """Counts a question. Raises TooManyRequests when this person has asked too many in this minute."""
     if not isinstance(actor, User):
         return
-    key = f"engine-questions:{actor.pk}:{int(time.time() // 60)}"
-    cache.add(key, 0, 120)
-    if cache.incr(key) > EACH:
+    if count(f"engine-questions:{actor.pk}", within=TooManyRequests.wait) > EACH:
         raise TooManyRequests

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from guardian.shortcuts import assign_perm
 
 from activities.models import Connection, Secret
 from activities.secrets import set_secret
+from config import counting
 from tests.edges.calls import Caller
 from tests.engine_double import double
 from tests.github_double import GitHub
@@ -81,6 +83,31 @@ def test_questions_are_counted_per_person(connection: Connection, author: User, 
     assert statuses[30] == 429
     assert caller.get("connections/gh/pipelines/").headers["Retry-After"] == "60"
     assert Caller(owner).get("connections/gh/pipelines/").status == 200
+
+
+def test_questions_are_counted_by_all_processes_together(connection: Connection, author: User) -> None:
+    assign_perm("activities.view_connection", author, connection)
+
+    def ask() -> int:
+        """Ask as another process would, which knows nothing of this one."""
+        counting._counter.cache_clear()
+        cache.clear()
+        return Caller(author).get("connections/gh/pipelines/").status
+
+    assert [ask() for _ in range(31)] == [200] * 30 + [429]
+
+
+def test_without_redis_each_process_counts_for_itself(connection: Connection, author: User, settings: Any) -> None:
+    assign_perm("activities.view_connection", author, connection)
+    settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
+    assert [Caller(author).get("connections/gh/pipelines/").status for _ in range(31)] == [200] * 30 + [429]
+
+
+def test_a_span_ends(settings: Any) -> None:
+    assert [counting.count("spans", within=1) for _ in range(2)] == [1, 2]
+    time.sleep(1.1)
+    assert counting.count("spans", within=1) == 1
+    assert counting.count("others", within=1) == 1
 
 
 def test_the_admin_tests_and_picks(connection: Connection, admin: User, client: Any) -> None:
