@@ -11,7 +11,7 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 challenges: dict[str, tuple[str | None, str | None]] = {}
 
 
-class Challenge(CodeChallenge):  # type: ignore[misc]
+class Challenge(CodeChallenge):
     """The challenge of each code, which the mock itself does not keep."""
 
     def get_authorization_code_challenge(self, code: Any) -> str | None:
@@ -33,5 +33,5 @@ class Grant(mock.AuthorizationCodeGrant):
 
 
 if __name__ == "__main__":
-    mock.AuthorizationCodeGrant = Grant  # type: ignore[misc]
+    mock.AuthorizationCodeGrant = Grant
     runpy.run_module("oidc_provider_mock", run_name="__main__")

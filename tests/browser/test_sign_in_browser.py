@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -79,5 +78,3 @@ def test_somebody_sees_the_accounts_that_are_theirs_and_unlinks_one(
     expect(screen.get_by_text("This is your only way to sign in")).to_be_visible()
     expect(screen.get_by_role("button", name="Unlink The directory")).to_have_count(0)
     assert look(screen) == []
-    if folder := os.environ.get("SHOTS"):
-        screen.screenshot(path=f"{folder}/unlink-{screen.viewport_size['width']}.png", full_page=True)

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from activities.engines import MOST_LOG, Connected
-from activities.providers.airflow import AirflowEngine, Dag
+from activities.providers.airflow import AirflowEngine
+from activities.providers.airflow_dag import Dag
 from activities.runners import Order, Outcome
 from activities.web.client import Web
 from config.errors import RunnerRefused
@@ -92,6 +93,20 @@ def test_the_log_is_that_of_the_task_that_came_last_and_only_its_end(airflow: st
     assert outcome.log.startswith("… (the beginning of 'chatter' is left out)\n")
     assert "this is the line number 1999" in outcome.log
     assert len(outcome.log) <= MOST_LOG
+
+
+def test_a_log_is_shown_before_the_run_is_over(airflow: str) -> None:
+    order = order_for(airflow, "slow", 9)
+    started, told, offset = start(order), "", 0
+    until = time.monotonic() + PATIENCE
+    while "waiting\n" not in told:
+        outcome = ASKING.look(order, started.reference, offset)
+        assert (outcome.status, time.monotonic() < until) == ("running", True), told
+        told, offset = told + outcome.log, outcome.log_offset
+        time.sleep(0.5)
+    assert told.startswith("── wait ──\n")
+    assert told.count("waiting\n") == 1
+    ask(lambda web: ENGINE.cancel(order, "", web))
 
 
 def test_a_failing_run_names_its_task_and_shows_its_log(airflow: str) -> None:
