@@ -144,7 +144,7 @@ def write_attempt(locked: Locked, claimed: Claim, outcome: Outcome) -> None:
         attempt.update(**known, error=outcome.error, looks=F("looks") + 1)
         if outcome.progress is not None:
             attempt.filter(follow_at=claimed.lease).update(progress=outcome.progress)
-    if outcome.log:
+    if outcome.log or (claimed.log_offset is not None and outcome.log_offset > claimed.log_offset):
         _write_log(claimed, outcome)
 
 

@@ -4,7 +4,7 @@
    called at once: nothing waits in a queue of this process, so another follower can always take the rest.
 2. A slow or dead engine fills its own room only: room is per connection, bounded by a share of the whole, and shrinks
    to a single call after failures.
-3. A look at what goes on is noted in a batch, without a release's lock; an end and new text of a log go through
+3. A look at what goes on is noted in a batch, without a release's lock; an end and what is new of a log go through
    `attempts.record`.
 4. A hint through Redis starts a pass at once; without one there is a pass every second. Hints of releases that have
    changed bring the looks of whatever waits for them forward.
@@ -198,7 +198,7 @@ class Follower:
         now = timezone.now()
         if not outcome.is_over:
             outcome = replace(outcome, look_in=calls.next_look(outcome, task, now))
-            if not outcome.log:
+            if not outcome.log and outcome.log_offset <= task.taken.log_offset:
                 self._looked.append(_look(task, outcome, now))
                 return
         await self._record(task, outcome, now)

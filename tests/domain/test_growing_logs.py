@@ -37,6 +37,7 @@ def buildbot(settings: Any) -> Iterator[Buildbot]:
     with double(buildbot) as api:
         place = {"url": api.url, "username": "bot"}
         secret = Secret.objects.get(name="bots")
+        buildbot.asked = api.asked
         Connection.objects.create(slug="bots", name="Bots", provider="buildbot", settings=place, secret=secret)
         yield buildbot
 
@@ -62,10 +63,16 @@ def test_lines_are_kept_while_the_build_runs_and_each_but_once(buildbot: Buildbo
         assert run_of(release, "build/compile").state == "running"
     with following():
         buildbot.logs[4] += ["done"]
-        buildbot.steps = [{**STEP, "results": 0}]
+        assert looked().endswith("done\n")
+        buildbot.steps = [{**STEP, "results": 0}, {**STEP, "stepid": 5, "name": "rest", "started_at": 2}]
+        looked()
+        asked = len(buildbot.asked)
+        looked()
+        assert not [one.path for one in buildbot.asked[asked:] if "/steps/4/" in one.path], "it is read to its end"
+        buildbot.steps[1]["results"] = 0
         buildbot.finish(0)
         until(lambda: run_of(release, "build/compile").state == "succeeded")
-    assert AttemptLog.objects.get().text.endswith("again: ***\ndone\n")
+    assert "again: ***\ndone\n" in AttemptLog.objects.get().text
     assert AttemptLog.objects.get().text.count("signing in") == 1
 
 
