@@ -124,9 +124,7 @@ class GitHubEngine:
         run = answer.mapping()
         read = partial(_log, place)
         if run.get("status") != "completed":
-            log, offset = "", log_offset
-            if run.get("status") == "in_progress":
-                log, offset = await followed(_parts(place, reference), log_offset, read)
+            log, offset = await followed(_parts(place, reference), log_offset, read)
             return replace(_running(run), log=log, log_offset=offset)
         conclusion = str(run.get("conclusion"))
         status = _ENDS.get(conclusion, "failed")

@@ -57,7 +57,6 @@ _ENDS: Mapping[str, Status] = {
     "skipped": "failed",
 }
 """Any other status goes on: created, waiting_for_resource, pending, running, canceling, manual, scheduled, …"""
-_NOT_BEGUN = ("created", "waiting_for_resource", "preparing", "scheduled")
 _PROJECT = re.compile(r"\d{1,18}|[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*){1,20}")
 _REF = {"type": "string", "minLength": 1, "maxLength": 250}
 _NAME = {
@@ -112,9 +111,7 @@ class GitLabEngine:
         status = _ENDS.get(said)
         read = partial(_trace, place)
         if status is None:
-            log, offset = "", log_offset
-            if said not in _NOT_BEGUN:
-                log, offset = await followed(_parts(place, reference), log_offset, read)
+            log, offset = await followed(_parts(place, reference), log_offset, read)
             return replace(_running(pipeline), log=log, log_offset=offset)
         jobs = await _jobs(place, reference)
         error, shown = _story(_latest(jobs), pipeline)
