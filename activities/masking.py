@@ -52,7 +52,7 @@ class Masker:
     def _let_go(self, held: bytes, end: int) -> bytes:
         shown: list[bytes] = []
         position = 0
-        covered = 0
+        covered = max(0, self._covered - end)
         for start, stop in self._found(held):
             if start >= end:
                 break
@@ -63,7 +63,7 @@ class Masker:
                 shown.append(MASK)
             self._inside = True
             position = min(stop, end)
-            covered = max(0, stop - end)
+            covered = max(covered, stop - end)
         if position < end:
             shown.append(held[position:end])
             self._inside = False
