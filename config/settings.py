@@ -62,7 +62,7 @@ INSTALLED_APPS = [
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "unfold.contrib.guardian",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # config.urls looks for its pages: only the web process has any
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -8,6 +8,8 @@ from django.urls import URLPattern, URLResolver, include, path
 from config import api, personal
 from config.oidc import views as oidc
 
+admin.autodiscover()
+
 settings_pages = (
     [
         path("", personal.settings, name="settings"),

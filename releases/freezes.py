@@ -16,6 +16,7 @@ from django.db.models import Max, Q, QuerySet
 from processes.models import Resource
 from releases.models import FreezeException, FreezeWindow, Release
 from releases.scopes import Subject, in_scope, subject_of_release
+from releases.states import ReleaseState
 
 DRAIN, HOLD = "drain", "hold"
 
@@ -103,6 +104,15 @@ def subject_of(
 def kinds_of_resources() -> dict[str, str]:
     """The type (service, environment) of every resource by its id, for `releases.scopes`. One query."""
     return dict(Resource.objects.values_list("slug", "type"))
+
+
+def why_no_exception(release: Release) -> str:
+    """Return why a release needs no exception as it stands: it is over, or called off; empty for all others."""
+    is_off = release.state in (ReleaseState.CANCELLED, ReleaseState.MISSED)
+    if release.finished_at is None and not is_off:
+        return ""
+    cure = "schedule it again first." if is_off else "it needs no exception."
+    return f"The release is {release.state.replace('_', ' ')}; {cure}"
 
 
 def _ends_after(moment: datetime) -> Q:

@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from config.permissions import groups_of
 from config.trail import Actor
 from releases import approval, assignees, policy
+from releases.freezes import why_no_exception
 from releases.models import ActivityRun, Release, ReleaseRole, TaskRun
-from releases.services.exempting import why_not_for
 
 _SINGLE = ("automated", "manual", "signal", "wait")
 
@@ -42,7 +42,7 @@ def release_may(actor: Actor, release: Release) -> list[str]:
 def may_ask_exception(actor: Actor, release: Release) -> bool:
     """Return whether `actor` may ask that this release starts in spite of a freeze, as the release stands now."""
     asks = policy.may_plan(actor, release) or policy.may_start(actor, release.process, release.group)
-    return asks and not why_not_for(release)
+    return asks and not why_no_exception(release)
 
 
 def names_held(actor: Actor, release_id: int) -> set[tuple[str, str]]:

@@ -13,11 +13,11 @@ from config.errors import Conflict, Fault, InvalidInput, NotPermitted
 from config.permissions import allowed, require
 from config.trail import Actor, actor_name, record
 from releases import policy
+from releases.freezes import why_no_exception
 from releases.models import Freeze, FreezeException, Release, ReleaseGroup
 from releases.policy import GRANT
 from releases.services import given, noticing
 from releases.services.waking import wake
-from releases.states import ReleaseState
 
 State = FreezeException.State
 #: How far ahead an exception may expire.
@@ -46,7 +46,7 @@ def ask_exception(
     _require_ask(actor, release, group)
     given.require([*_expiry_faults(expires_at, now), *given.reason_faults(reason)])
     reason = reason.strip()
-    if release is not None and (why := why_not_for(release)):
+    if release is not None and (why := why_no_exception(release)):
         raise Conflict(why, code="wrong_state")
     Freeze.objects.select_for_update(no_key=True).get(pk=freeze.pk)
     if FreezeException.objects.filter(freeze=freeze, release=release, group=group, state=State.PENDING).exists():
@@ -107,15 +107,6 @@ def withdraw_exception(actor: Actor, exception: FreezeException, *, now: datetim
     if not may_withdraw(actor, exception):
         raise NotPermitted("Only who asked for the exception and those who may grant it withdraw it.")
     return _decide(actor, exception, State.WITHDRAWN, (State.PENDING, State.GRANTED), reason=reason.strip(), now=now)
-
-
-def why_not_for(release: Release) -> str:
-    """Return why a release needs no exception as it stands: it is over, or called off; empty for all others."""
-    is_off = release.state in (ReleaseState.CANCELLED, ReleaseState.MISSED)
-    if release.finished_at is None and not is_off:
-        return ""
-    cure = "schedule it again first." if is_off else "it needs no exception."
-    return f"The release is {release.state.replace('_', ' ')}; {cure}"
 
 
 def may_withdraw(actor: Actor, exception: FreezeException) -> bool:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
+from django.conf import settings as site
+from django.contrib import admin
+from django.core.checks import run_checks
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -23,6 +28,12 @@ def test_a_load_balancer_that_names_an_address_and_speaks_plain_http_is_answered
     assert client.get(path, headers={"Host": "10.0.0.7:8000"}).status_code == 200
     assert client.get("/", headers={"Host": "releases.example.org"}).status_code == 301
     assert client.get("/", headers={"Host": "10.0.0.7"}, secure=True).status_code == 400
+
+
+def test_django_finds_nothing_wrong_with_the_site_and_every_page_of_its_admin() -> None:
+    import_module(site.ROOT_URLCONF)
+    assert admin.site._registry
+    assert not [found for found in run_checks() if found.is_serious()]
 
 
 @pytest.mark.django_db
