@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -45,3 +46,10 @@ def django_db_modify_db_settings(servers: None, django_db_modify_db_settings: No
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The few long tests come first, so that no worker is left with them when the others have nothing more to do."""
     items.sort(key=lambda item: 0 if "/system/" in item.nodeid else 1)
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays to the end: looking through it for garbage, again and again, finds none."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)

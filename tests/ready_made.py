@@ -19,7 +19,9 @@ from pathlib import Path
 import psycopg
 
 from config.embedded import ROOT, Hold, State
+from config.servers import Postgres
 
+COLLECT = "import django; django.setup(); from config.management.commands import run; run.collect_static()"
 OF_OURS = ("DATABASE_URL", "REDIS_URL", "PILOTHOUSE_TEST_DATABASE", "PILOTHOUSE_TEST_SLOT", "PILOTHOUSE_THROWAWAY")
 
 
@@ -33,36 +35,50 @@ def template(place: State) -> str:
                 with contextlib.suppress(psycopg.Error):  # somebody copies it
                     database.execute(f"DROP DATABASE {old}")
             database.execute("CREATE DATABASE made_half")
-            _migrate({**os.environ, "PILOTHOUSE_TEST_DATABASE": "made_half"})
+            given = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+            environment = {**given, "PILOTHOUSE_TEST_DATABASE": "made_half"}
+            subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
             database.execute(f"ALTER DATABASE made_half RENAME TO {name}")
     return name
 
 
 def furnish(place: State, tests: State) -> None:
-    """Gives a state folder without data a database that has every table; `tests` is the tests' own state folder."""
+    """Gives an empty state folder a database that has every table, and the static files; `tests` is the tests' own."""
     made = State(tests.path / f"made-{_digest()}", throwaway=True)
     tests.make()
-    with _alone(tests):
-        if not (made.path / "is-whole").exists():
-            for old in tests.path.glob("made-*"):
-                shutil.rmtree(old)
-            _make(made)
+    if not (made.path / "is-whole").exists():
+        _furnish_once(made, tests)
     place.make()
-    subprocess.run(["cp", "-a", made.path / "postgres", made.path / "postgres.made", place.path], check=True)
+    parts = [made.path / name for name in ("postgres", "postgres.made", "static", "static.digest")]
+    subprocess.run(["cp", "-a", *parts, place.path], check=True)
 
 
-def _make(made: State) -> None:
-    hold = Hold(made)
-    ours = {name: value for name, value in os.environ.items() if name not in OF_OURS}
+def _furnish_once(made: State, tests: State) -> None:
+    here = Hold(tests)
     try:
-        _migrate({**ours, "DJANGO_SETTINGS_MODULE": "config.settings", "PILOTHOUSE_STATE": str(made.path)})
+        name = template(tests)
+        with _alone(tests):
+            if not (made.path / "is-whole").exists():
+                for old in tests.path.glob("made-*"):
+                    shutil.rmtree(old)
+                _make(made, tests.database_url.replace("/pilothouse?", f"/{name}?"))
+    finally:
+        here.release()
+
+
+def _make(made: State, tables: str) -> None:
+    hold = Hold(made)
+    programs = Postgres(made).bin
+    ours = {name: value for name, value in os.environ.items() if name not in OF_OURS}
+    environment = {**ours, "DJANGO_SETTINGS_MODULE": "config.settings", "PILOTHOUSE_STATE": str(made.path)}
+    try:
+        dump = subprocess.run([programs / "pg_dump", "--no-owner", tables], capture_output=True, check=True).stdout
+        quiet = ["--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--output=/dev/null"]
+        subprocess.run([programs / "psql", *quiet, made.database_url], input=dump, check=True)
+        subprocess.run([sys.executable, "-c", COLLECT], cwd=ROOT, env=environment, check=True)
     finally:
         hold.release()
     (made.path / "is-whole").touch()
-
-
-def _migrate(environment: dict[str, str]) -> None:
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
 
 
 @cache

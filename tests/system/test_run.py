@@ -41,10 +41,13 @@ def kill_and_wait_for_another(installation: Installation, words: str) -> None:
     wait_until(lambda: bool(set(installation.children(words)) - set(old)), f"a new {words}")
 
 
-def test_everything_starts_survives_a_dead_child_and_stops_without_a_trace(installation: Installation) -> None:
+def test_everything_starts_survives_a_dead_child_and_stops_without_a_trace_killed_or_asked(
+    installation: Installation,
+) -> None:
     installation.start()
     assert installation.is_ready()
     wait_until(lambda: "Sample log-ins" in installation.output(), "the log-ins are shown")
+    assert "Made the sample" in installation.output()
 
     for words in ("config.celery worker", "config.celery beat", "config.web"):
         kill_and_wait_for_another(installation, words)
@@ -54,14 +57,6 @@ def test_everything_starts_survives_a_dead_child_and_stops_without_a_trace(insta
     assert second.returncode == 1
     assert second.stderr.strip() == f"Pilothouse already runs on {installation.folder}: stop it first."
 
-    assert installation.stop() == 0
-    assert nothing_is_left_of(installation)
-
-
-def test_a_killed_supervisor_leaves_nothing_running_and_the_next_start_finds_the_data(
-    installation: Installation,
-) -> None:
-    installation.start()
     assert len(processes_of(installation.folder)) > 5
     installation.stop(signal.SIGKILL)
     wait_until(lambda: nothing_is_left_of(installation), "every process ends", patience=15)
@@ -70,7 +65,7 @@ def test_a_killed_supervisor_leaves_nothing_running_and_the_next_start_finds_the
     installation.start()
     assert time.monotonic() - began_at < 30
     assert "Made the sample" not in installation.output()
-    assert installation.stop(signal.SIGINT) == 0
+    assert installation.stop() == 0
     assert nothing_is_left_of(installation)
 
 

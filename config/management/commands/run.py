@@ -89,7 +89,7 @@ class Command(BaseCommand):
             raise SetUpFailed(f"The database cannot be reached: {str(error).splitlines()[0]}") from error
         self._say("Bringing the database up to date ...")
         call_command("migrate", verbosity=0, interactive=False)
-        _collect_static()
+        collect_static()
         ensure_rows()
         if with_sample and make_people():
             self._say("Made the sample people and groups.")
@@ -130,7 +130,7 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def _collect_static() -> None:
+def collect_static() -> None:
     """Collects and compresses static files, which takes seconds, unless that was done for these very files."""
     listed = [(name, storage.path(name)) for finder in get_finders() for name, storage in finder.list([])]
     found = [(name, (seen := Path(path).stat()).st_mtime_ns, seen.st_size) for name, path in sorted(listed)]
