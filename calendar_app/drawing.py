@@ -37,6 +37,7 @@ class Day:
     is_today: bool
     is_outside: bool
     is_chosen: bool
+    is_frozen: bool = False
     off: list[DayOff] = field(default_factory=list)
     change: timedelta = timedelta()
     hidden: int = 0
@@ -159,11 +160,16 @@ def band_of(scene: Scene) -> Week:
 def _week(
     scene: Scene, first: date, spots: Sequence[Spot], cold: Iterable[Frost], most: int, *, columns: int = WEEK
 ) -> Week:
-    freezes = grid.row(_joined(cold, first, columns), first, columns, FREEZE_LANES)
+    near = _joined(cold, first, columns)
+    freezes = grid.row(near, first, columns, FREEZE_LANES)
     releases = grid.row(spots, first, columns, most)
     days = [scene.day(first + timedelta(days=number)) for number in range(columns)]
     for number, day in enumerate(days):
         day.hidden = releases.hidden[number]
+    for frost in near:
+        begin, end = grid.days_of(frost, first)
+        for day in days[max(begin, 0) : end + 1]:
+            day.is_frozen = True
     for one in spots:
         begin, end = grid.days_of(one, first)
         for day in days[max(begin, 0) : max(end + 1, 0)]:

@@ -169,7 +169,8 @@ def _month(scene: Scene) -> Drawn:
     weeks = drawing.weeks_of(scene)
     drawn = [bar.item for week in weeks for bar in week.releases.bars]
     picked = chosen[:PICKED]
-    return {"weeks": weeks, "picked": picked, "picked_count": len(chosen)}, [*drawn, *picked]
+    frozen = [one for one in scene.freezes if grid.touches(one, day, day)]
+    return {"weeks": weeks, "picked": picked, "picked_count": len(chosen), "frozen": frozen}, [*drawn, *picked]
 
 
 def _hours(scene: Scene) -> Drawn:

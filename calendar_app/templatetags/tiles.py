@@ -121,14 +121,16 @@ def day_of_month(context: dict[str, Any], day: Day) -> SafeString:
         "is-outside": day.is_outside,
         "is-off": day.is_weekend or day.off,
         "is-chosen": day.is_chosen,
+        "is-frozen": day.is_frozen,
     }
     kinds = " ".join(["day", *(name for name, holds in marks.items() if holds)])
     current = ' aria-current="date"' if day.is_chosen else ""
     dots = "".join(f'<i class="{hue}"></i>' for hue in day.dots)
+    said = f"{escape(day.words)}, {_counted(day.total)}{', frozen' if day.is_frozen else ''}"
     return SafeString(
         f'<li class="{kinds}" data-date="{day.on.isoformat()}"><div class="top">{date_of(context, day)}</div>'
-        f'<a class="pick" href="{escape(day.pick)}"{current}><span class="unseen">{escape(day.words)},'
-        f' {_counted(day.total)}</span><span aria-hidden="true" class="number">{day.on.day}</span>'
+        f'<a class="pick" href="{escape(day.pick)}"{current}><span class="unseen">{said}</span>'
+        f'<span aria-hidden="true" class="number">{day.on.day}</span>'
         f'<span class="dots" aria-hidden="true">{dots}</span></a></li>'
     )
 

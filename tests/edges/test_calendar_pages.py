@@ -87,6 +87,10 @@ def test_days_off_and_freezes_are_drawn_with_their_names(train: ReleaseGroup, ma
     for view in ("month", "quarter", "list"):
         assert "Freeze Quiet time" in reader.open(f"{JUNE}&view={view}")
     assert "Corpus Christi" in reader.open(JUNE)
+    month = reader.open("/calendar/?date=2026-06-11&view=month")
+    assert "Wednesday 10 June, 0 releases, frozen" in month
+    assert "12 June, 1 release, frozen" not in month
+    assert "Wed 10 Jun, 00:00 \N{EN DASH} Fri 12 Jun, 00:00" in month, "what lies on the chosen day is told in full"
     assert "Quiet time" not in reader.open("/calendar/?date=2026-06-13&view=day")
     assert "Quiet time" in reader.open("/calendar/?date=2026-06-11&view=day")
 

@@ -65,7 +65,7 @@ def test_everything_starts_survives_a_dead_child_and_stops_without_a_trace_kille
     installation.start()
     assert time.monotonic() - began_at < 30
     assert "Made the sample" not in installation.output()
-    assert installation.stop() == 0
+    assert installation.stop(signal.SIGINT) == 0
     assert nothing_is_left_of(installation)
 
 
