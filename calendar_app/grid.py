@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import accumulate
 from typing import Generic, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ ROWS, SMALLEST = 96, 2
 THIN = 5
 _QUARTER = timedelta(minutes=15)
 _MOMENT = timedelta(microseconds=1)
+_MIDNIGHT = time()
 
 
 class Timed(Protocol):
@@ -248,10 +250,14 @@ def _share(cluster: Sequence[tuple[T, int, int]], day: date, most: int, found: C
 
 
 def per_week(items: Iterable[Timed], first: date, weeks: int) -> list[int]:
-    """Return how many of these touch each of so many weeks from `first` on."""
-    counts = [0] * weeks
+    """Return how many of these touch each of so many weeks from `first` on. For thousands, so in plain numbers."""
+    changes, zero = [0] * (weeks + 1), first.toordinal()
     for one in items:
-        at, end = days_of(one, first)
-        for number in range(max(at // 7, 0), min(end // 7, weeks - 1) + 1):
-            counts[number] += 1
-    return counts
+        begins, ends = one.starts.toordinal(), one.ends.toordinal()
+        if ends > begins and one.ends.time() == _MIDNIGHT:
+            ends -= 1
+        at, last = max((begins - zero) // 7, 0), min((ends - zero) // 7, weeks - 1)
+        if at <= last:
+            changes[at] += 1
+            changes[last + 1] -= 1
+    return list(accumulate(changes[:weeks]))

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from functools import lru_cache
 from html import escape
@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from calendar_app.drawing import Day
 from calendar_app.entries import Entry, Spot
 from calendar_app.grid import Bar, Block
+from calendar_app.reading import Band
 from releases.templatetags.pilothouse import health, icon, state
 
 register = template.Library()
@@ -71,6 +72,19 @@ def _words(one: Entry, words: str, *, is_start: bool) -> str:
 @lru_cache(maxsize=1024)
 def _chip(hue: str, short: str) -> str:
     return f'<span class="cal-chip {escape(hue)}" aria-hidden="true">{escape(short)}</span>'
+
+
+@register.simple_tag
+def group_choices(groups: Iterable[Band], chosen: Collection[str]) -> SafeString:
+    """Return a box to tick for each group; those whose ids are chosen are ticked."""
+    return SafeString(
+        "".join(
+            f'<label class="option"><input type="checkbox" name="group" value="{escape(one.slug)}"'
+            f"{' checked' if one.slug in chosen else ''}>{_chip(one.hue, one.short)}"
+            f'<bdi class="cut">{escape(one.name)}</bdi></label>'
+            for one in groups
+        )
+    )
 
 
 def _clash(one: Entry, to: str) -> str:

@@ -150,6 +150,15 @@ def test_the_last_of_a_month_stays_the_last() -> None:
     assert add_months(date(2026, 1, 31), -2) == date(2025, 11, 30)
 
 
+@given(st.lists(st.tuples(st.integers(-900, 900), st.integers(0, 600)), max_size=20))
+def test_a_week_counts_what_touches_any_of_its_days(spans: list[tuple[int, int]]) -> None:
+    midnight = datetime.combine(MONDAY, time())
+    items = [Item(midnight + timedelta(hours=at), midnight + timedelta(hours=at + long)) for at, long in spans]
+    mondays = [MONDAY + timedelta(days=7 * number) for number in range(3)]
+    counted = [sum(grid.touches(one, day, day + timedelta(days=6)) for one in items) for day in mondays]
+    assert grid.per_week(items, MONDAY, 3) == counted
+
+
 @given(st.lists(st.tuples(st.integers(-200, 400), st.integers(0, 300)), max_size=40), st.integers(1, 6))
 def test_no_two_bars_and_no_two_blocks_ever_cover_each_other(spans: list[tuple[int, int]], most: int) -> None:
     midnight = datetime.combine(MONDAY, time())
