@@ -29,22 +29,41 @@ LEFT = "SELECT count(*) FROM releases_releasegroup WHERE id = ANY(%(ids)s) AND n
 CADENCE = {"rrule": "FREQ=DAILY", "start": "2026-01-01T09:00", "timezone": "Europe/Berlin", "duration": "1h"}
 
 
+@pytest.fixture
+def two_beats(running_stack: Stack) -> Stack:
+    """The module's stack with two workers and two beats alive, and no stop armed."""
+    running_stack.mend(beats=2)
+    return running_stack
+
+
 def all_started_once(stack: Stack, releases: list[int]) -> None:
     ends_right(stack, releases, within=90)
     assert stack.ask(STARTS, {"ids": releases}) == [(1,)] * len(releases)
 
 
-def test_two_beats_and_two_workers_start_what_is_due_together_once_each(stack: Stack) -> None:
-    stack.mend(beats=2)
-    all_started_once(stack, stack.start_releases(shop(stack), 6, due_in=2))
+def test_two_beats_and_two_workers_start_what_is_due_together_once_each(two_beats: Stack) -> None:
+    all_started_once(two_beats, two_beats.start_releases(shop(two_beats), 6, due_in=2))
 
 
-def test_a_tick_that_dies_between_its_commit_and_its_messages_is_made_good_by_the_next(stack: Stack) -> None:
-    stack.mend(beats=2)
-    releases = stack.start_releases(shop(stack), 2, due_in=3)
-    stack.arm(stops.BEFORE_BEGINS, "kill process")
-    stack.wait_for(stops.BEFORE_BEGINS)
-    all_started_once(stack, releases)
+def test_a_tick_that_dies_between_its_commit_and_its_messages_is_made_good_by_the_next(two_beats: Stack) -> None:
+    releases = two_beats.start_releases(shop(two_beats), 2, due_in=3)
+    two_beats.arm(stops.BEFORE_BEGINS, "kill process")
+    two_beats.wait_for(stops.BEFORE_BEGINS)
+    all_started_once(two_beats, releases)
+
+
+def test_two_beats_and_two_workers_plan_each_date_of_each_group_once(two_beats: Stack) -> None:
+    (release,) = two_beats.start_releases(shop(two_beats))
+    body = json.dumps({"cadence": CADENCE, "auto_start": False})
+    ids = [group for (group,) in two_beats.ask(GROUPS, {"release": release, "body": body})]
+    wait_until(lambda: two_beats.ask(LEFT, {"ids": ids}) == [(0,)], f"every group is planned{two_beats.told}")
+    wait_until(lambda: len(two_beats.ask(PLANNED, {"ids": ids})) == 20, f"every group has its releases{two_beats.told}")
+    found = two_beats.ask(PLANNED, {"ids": ids})
+    assert len(set(found)) == 1
+    ((count, dates, first, last, numbers),) = set(found)
+    assert (dates, first, last, numbers) == (count, 1, count, count)
+    assert count in (90, 91), "a date each day within ninety days"
+    ends_right(two_beats, [release])
 
 
 def test_what_became_due_while_nothing_ran_starts_once_when_it_runs_again(stack: Stack) -> None:
@@ -53,18 +72,3 @@ def test_what_became_due_while_nothing_ran_starts_once_when_it_runs_again(stack:
     time.sleep(5)
     stack.restart()
     all_started_once(stack, releases)
-
-
-def test_two_beats_and_two_workers_plan_each_date_of_each_group_once(stack: Stack) -> None:
-    stack.mend(beats=2)
-    (release,) = stack.start_releases(shop(stack))
-    body = json.dumps({"cadence": CADENCE, "auto_start": False})
-    ids = [group for (group,) in stack.ask(GROUPS, {"release": release, "body": body})]
-    wait_until(lambda: stack.ask(LEFT, {"ids": ids}) == [(0,)], f"every group is planned{stack.told}")
-    wait_until(lambda: len(stack.ask(PLANNED, {"ids": ids})) == 20, f"every group has its releases{stack.told}")
-    found = stack.ask(PLANNED, {"ids": ids})
-    assert len(set(found)) == 1
-    ((count, dates, first, last, numbers),) = set(found)
-    assert (dates, first, last, numbers) == (count, 1, count, count)
-    assert count in (90, 91), "a date each day within ninety days"
-    ends_right(stack, [release])
