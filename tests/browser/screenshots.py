@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,19 +47,20 @@ def main() -> None:
 
 
 def _draw_all(browser: Browser, address: str) -> None:
-    first, second = 1, 2
-    _answer_until_sign_off(browser, address, second)
+    with _signed_in(browser, address, "mara", "light") as page:
+        over, running = _release(page, "succeeded"), _release(page, "running")
+    _answer_until_sign_off(browser, address)
     for look in LOOKS:
         with _signed_in(browser, address, "mara", look) as page:
             _draw(page, "/releases/", f"releases-{look}")
-            _draw(page, "/calendar/?view=month&date=2026-12-01", f"calendar-{look}")
-            _draw(page, f"/releases/{second}/", f"release-{look}")
-            _draw(page, f"/releases/{second}/timeline/", f"timeline-{look}")
-            _draw(page, f"/releases/{first}/", f"release-succeeded-{look}")
+            _draw(page, f"/calendar/?view=month&date={datetime.now(UTC).year}-12-01", f"calendar-{look}")
+            _draw(page, f"/releases/{running}/", f"release-{look}")
+            _draw(page, f"/releases/{running}/timeline/", f"timeline-{look}")
+            _draw(page, f"/releases/{over}/", f"release-succeeded-{look}")
         with _signed_in(browser, address, "quinn", look) as page:
             _draw(page, "/", f"home-{look}")
             run = _api(page, "me/")["waiting"][0]["activity_run"]
-            _draw(page, f"/releases/{second}/activities/{run}/", f"sign-off-{look}")
+            _draw(page, f"/releases/{running}/activities/{run}/", f"sign-off-{look}")
         with _signed_in(browser, address, "admin", look) as page:
             page.set_viewport_size(TALL)
             page.goto("/admin/processes/process/")
@@ -66,8 +68,17 @@ def _draw_all(browser: Browser, address: str) -> None:
             _draw(page, None, f"admin-process-{look}")
 
 
-def _answer_until_sign_off(browser: Browser, address: str, release: int) -> None:
-    """Let mara, dev and sam do what release two asks of them, so that quinn is asked to sign."""
+def _release(page: Page, state: str) -> int:
+    """Return the id of the sample's release in a state, once there is one."""
+    page.wait_for_function(
+        f"async () => (await (await fetch('/api/v1/releases/?state={state}')).json()).results.length > 0",
+        timeout=60_000,
+    )
+    return int(_api(page, f"releases/?state={state}")["results"][0]["id"])
+
+
+def _answer_until_sign_off(browser: Browser, address: str) -> None:
+    """Let mara, dev and sam do what the running release asks of them, so that quinn is asked to sign."""
     for name in ("mara", "dev", "sam"):
         with _signed_in(browser, address, name, "light") as page:
             page.wait_for_function(
@@ -116,8 +127,9 @@ def _api(page: Page, path: str, body: dict[str, Any] | None = None) -> Any:
 
 
 def _draw(page: Page, path: str | None, name: str) -> None:
-    if path is not None:
-        page.goto(path)
+    answer = page.goto(path) if path is not None else None
+    if answer is not None and not answer.ok:
+        raise RuntimeError(f"{path} answered {answer.status}")
     page.wait_for_load_state("networkidle")
     page.screenshot(path=IMAGES / f"{name}.png")
     sys.stdout.write(f"docs/images/{name}.png\n")

@@ -5,7 +5,7 @@
 (() => {
   "use strict";
   const sheet = new CSSStyleSheet();
-  const WIDTH = 160, TIGHT = 138, HEIGHT = 54, SMALL = 136, LOW = 42, SIDE = 8, LEAST = 0.25, READABLE = 0.85;
+  const WIDTH = 160, TIGHT = 148, HEIGHT = 54, SMALL = 136, LOW = 42, SIDE = 8, LEAST = 0.25, READABLE = 0.85;
   const narrow = matchMedia("(max-width: 640px)");
   let rules = [], drawn = "", scale = 1, isTight = false, places = new Map(), extent = { width: 1, height: 1 };
 
