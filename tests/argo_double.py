@@ -62,7 +62,7 @@ class Argo:
     def workflow(self, request: Request, workflow: dict[str, Any], rest: list[str]) -> Reply:
         match rest:
             case []:
-                brief = {name: workflow["status"].get(name) for name in ("phase", "message")}
+                brief = {name: workflow["status"][name] for name in ("phase", "message") if name in workflow["status"]}
                 return Reply(body={**workflow, "status": brief} if "fields" in request.query else workflow)
             case ["log"] if "logOptions.timestamps" in request.query:
                 since = int(request.query.get("logOptions.sinceTime.seconds", 0))

@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl, unquote
 from tests.contract_schema import Schemas, pointed
 from tests.engine_double import Answering, Reply, Request
 
+LINES = "application/x-ndjson"
+"""What comes piece by piece: each line is JSON of its own."""
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -112,6 +114,9 @@ class Contract:
         if described is not None:
             content = self._resolved(described).get("content", {})
         if isinstance(reply.body, bytes):
+            lines = reply.body.splitlines() if LINES in content else ()
+            faults = {self._schemas.fault(content[LINES]["schema"], json.loads(line), is_part=True) for line in lines}
+            yield from (f"a line: {fault}" for fault in sorted(faults) if fault)
             return
         schema = next((one.get("schema", {}) for kind, one in content.items() if kind.endswith("json")), None)
         if schema is None:

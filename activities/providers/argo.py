@@ -100,7 +100,7 @@ class ArgoEngine:
         server, namespace = Server(connection.settings, connection.secret, web), connection.settings["namespace"]
         who = (await server.ask("GET", "/userinfo")).mapping()
         name = who.get("serviceAccountName") or who.get("name") or who.get("subject")
-        count = len(await server.items(server.path("workflow-templates"), {"fields": "items.metadata.name"}))
+        count = len(await server.items(server.path("workflow-templates")))
         known = f"Argo knows us as {name}" if name else "Argo lets us in"
         return f"{known}; templates in the namespace {namespace}: {count}."
 
@@ -109,8 +109,7 @@ class ArgoEngine:
         server = Server(connection.settings, connection.secret, web)
         found = []
         for prefix, path in (("", server.path("workflow-templates")), (CLUSTER, "/cluster-workflow-templates")):
-            fields = {"fields": "items.metadata.name,items.metadata.annotations"}
-            for one in await server.items(path, fields, accept=(403, 404) if prefix else ()):
+            for one in await server.items(path, accept=(403, 404) if prefix else ()):
                 about = one.get("metadata") or {}
                 name = f"{prefix}{about.get('name')}"
                 if search.lower() in name:
@@ -154,9 +153,9 @@ class Server:
         answer = await self.ask("GET", path, params=wanted, accept=(404,), most=MOST_WORKFLOW)
         return None if answer.status == 404 else answer.mapping()
 
-    async def items(self, path: str, params: Mapping[str, str], accept: tuple[int, ...] = ()) -> list[dict[str, Any]]:
-        """Returns the items of a list, which is null where there are none."""
-        answer = await self.ask("GET", path, params=params, accept=accept)
+    async def items(self, path: str, accept: tuple[int, ...] = ()) -> list[dict[str, Any]]:
+        """Returns the items of a list, whole as they are; it is null where there are none."""
+        answer = await self.ask("GET", path, accept=accept, most=MOST_WORKFLOW)
         if answer.status >= 400 or answer.mapping().get("items") is None:
             return []
         return answer.listed("items")

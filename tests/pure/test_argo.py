@@ -95,7 +95,7 @@ def test_a_workflow_that_goes_well_hands_back_its_outputs(argo: Argo) -> None:
     order = order_for(argo)
     start(order)
     assert look(order).status == "running"
-    given = {"parameters": [{"name": "size", "value": 12}, {"name": "none"}]}
+    given = {"parameters": [{"name": "size", "value": "12"}, {"name": "none"}]}
     argo.workflows[NAME]["status"] = {"phase": "Succeeded", "nodes": NODES, "outputs": given}
     outcome = look(order)
     assert (outcome.status, outcome.error) == ("succeeded", "")
@@ -185,7 +185,7 @@ def test_trouble_is_told_apart(argo: Argo) -> None:
     with pytest.raises(RunnerUnavailable) as caught:
         look(order)
     assert caught.value.retry_after == 17
-    for reply in (Reply(503), Reply(body=b'{"status": {"ph'), Reply(body=b'{"a": 1}', promised=9), Reply(body=[])):
+    for reply in (Reply(503), Reply(body=b'{"status": {"ph'), Reply(body=b'{"a": 1}', promised=9), Reply(body=b"[]")):
         argo.next = [reply]
         with pytest.raises(RunnerUnavailable):
             look(order)

@@ -1,0 +1,93 @@
+"""Clients that the makers of engines generate from the descriptions of their APIs: read, never run.
+
+A client is had from PyPI, one version of it, by its digest. Each way of generating has a module of its own
+(`client_tables` …), which makes an OpenAPI document of the client's source, for `tests.contract`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.installed import CannotBeHad, installed, run
+
+Schema = dict[str, Any]
+
+
+def client(name: str, version: str, digest: str) -> Path:
+    """The folder of a client's packages. Skips the test if it cannot be had."""
+
+    def install(place: Path) -> None:
+        wanted = place / "wanted.txt"
+        wanted.write_text(f"{name}=={version} --hash=sha256:{digest}\n")
+        quiet = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
+        safe = ["--require-hashes", "--only-binary", ":all:"]
+        run(sys.executable, "-m", "pip", "install", *quiet, *safe, "--target", place, "-r", wanted)
+
+    try:
+        return installed(f"{name}-{version}", install)
+    except CannotBeHad as error:
+        pytest.skip(f"the client {name} cannot be had: {error}")
+
+
+class Models(Mapping[str, Schema]):
+    """The schemas of a client's models by their classes, each read when it is asked for."""
+
+    def __init__(self, folder: Path, read: Callable[[ast.ClassDef], Schema]) -> None:
+        self._read = read
+        self._texts = {
+            name: path
+            for path in sorted(folder.rglob("*.py"))
+            for name in re.findall(r"^class (\w+)\(", path.read_text(), re.MULTILINE)
+        }
+
+    def __getitem__(self, name: str) -> Schema:
+        return self._read(self.source(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def source(self, name: str) -> ast.ClassDef:
+        """Returns the class of a model."""
+        return class_in(ast.parse(self._texts[name].read_text()), name)
+
+
+def class_in(module: ast.Module, name: str) -> ast.ClassDef:
+    """Returns a class of a module."""
+    return next(one for one in module.body if isinstance(one, ast.ClassDef) and one.name == name)
+
+
+def value_in(body: ast.ClassDef, name: str) -> ast.expr | None:
+    """Returns what a class, or a method of it that only returns something, has under a name."""
+    for one in body.body:
+        match one:
+            case ast.FunctionDef(name=known) if known == name:
+                return next((step.value for step in ast.walk(one) if isinstance(step, ast.Return)), None)
+            case ast.Assign(targets=[ast.Name(id=known)]) | ast.AnnAssign(target=ast.Name(id=known)) if known == name:
+                return one.value
+    return None
+
+
+def pairs(found: ast.expr | None) -> dict[str, ast.expr]:
+    """Returns the entries of a literal mapping."""
+    assert isinstance(found, ast.Dict)
+    return {str(ast.literal_eval(key)): value for key, value in zip(found.keys, found.values, strict=True) if key}
+
+
+def referred(name: str) -> Schema:
+    """Returns a reference to a model."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def answered(schema: Schema) -> dict[str, Any]:
+    """Returns the answer of an operation that gives this as JSON."""
+    return {"content": {"application/json": {"schema": schema}}}
