@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tests.engine_double import Reply, Request
@@ -27,8 +28,11 @@ class FlagDouble:
             return Reply(401, {"message": f"Who is {SECRET}?"})
         if request.method == "GET" or self.only_asks(request):
             return self.answer(request)
-        reply = Reply(body={}) if self.deaf else self.answer(request)
-        return self.lost.pop(0) if self.lost and reply.status < 300 else reply
+        reply = Reply(201 if request.method == "POST" else 200, {}) if self.deaf else self.answer(request)
+        if not self.lost or reply.status >= 300:
+            return reply
+        lost = self.lost.pop(0)
+        return replace(lost, status=reply.status) if lost.status < 300 else lost
 
     @property
     def changes(self) -> list[Request]:
