@@ -9,7 +9,8 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,16 @@ def pairs(found: ast.expr | None) -> dict[str, ast.expr]:
     """Returns the entries of a literal mapping."""
     assert isinstance(found, ast.Dict)
     return {str(ast.literal_eval(key)): value for key, value in zip(found.keys, found.values, strict=True) if key}
+
+
+def with_null(schemas: Mapping[str, Schema], names: Mapping[str, Sequence[str]]) -> Mapping[str, Schema]:
+    """Returns schemas in which these properties of models may be null, which their description does not say."""
+    changed = {}
+    for name, nullable in names.items():
+        known = schemas[name]["properties"]
+        given = {one: {"anyOf": [known[one], {"type": "null"}]} for one in nullable}
+        changed[name] = {**schemas[name], "properties": {**known, **given}}
+    return ChainMap(changed, schemas)  # type: ignore[arg-type]
 
 
 def referred(name: str) -> Schema:

@@ -212,7 +212,7 @@ def test_trouble_is_told_apart(azure: Azure) -> None:
     with pytest.raises(RunnerUnavailable) as caught:
         look(order)
     assert caught.value.retry_after == 17
-    for reply in (Reply(503), Reply(body=b'{"status": "comp'), Reply(body=b'{"a": 1}', promised=9), Reply(body=[])):
+    for reply in (Reply(503), Reply(body=b'{"status": "comp'), Reply(body=b'{"a": 1}', promised=9), Reply(body=b"[]")):
         azure.next = [reply]
         with pytest.raises(RunnerUnavailable):
             look(order)

@@ -6,22 +6,22 @@ The description is that of `argo-workflows`, the client that Argo generates from
 from __future__ import annotations
 
 import json
-from collections import ChainMap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.argo_double import Argo
 from tests.client_tables import described
-from tests.clients import client
+from tests.clients import client, with_null
 from tests.contract import Contract
 from tests.engine_double import Reply, Request, double
 from tests.pure.test_argo import *  # noqa: F403
 
 VERSION = "6.7.18"
 DIGEST = "f314a423d72673688a012c795d047728d8b5146a28fb5fe44d84dae7c67cd484"
-TYPES = "IoArgoprojWorkflowV1alpha1"
+NO_TEMPLATES = {f"IoArgoprojWorkflowV1alpha1{kind}WorkflowTemplateList": ["items"] for kind in ("", "Cluster")}
+"""A list without any is null in Go."""
 WORKFLOWS = "/api/v1/workflows/argo"
 OPTIONS = {"name": "one", "parameters": ["version=1"]}
 ORDER = {"resourceKind": "WorkflowTemplate", "resourceName": "deploy", "submitOptions": OPTIONS}
@@ -32,8 +32,7 @@ def contract() -> Contract:
     """What Argo says of its API."""
     place = client("argo-workflows", VERSION, DIGEST) / "argo_workflows"
     document = described(sorted((place / "api").glob("*_api.py")), place / "model")
-    schemas = document["components"]["schemas"]
-    document["components"]["schemas"] = ChainMap(_empty_lists(schemas), schemas)
+    document["components"]["schemas"] = with_null(document["components"]["schemas"], NO_TEMPLATES)
     return Contract(document, error="#/components/schemas/GrpcGatewayRuntimeError")
 
 
@@ -52,16 +51,6 @@ def argo(contract: Contract, settings: Any) -> Iterator[Argo]:
 def asked(method: str, path: str, body: Any = None, **query: str) -> Request:
     kind = {} if body is None else {"content-type": "application/json"}
     return Request(method, path, query, kind, b"" if body is None else json.dumps(body).encode())
-
-
-def _empty_lists(schemas: Mapping[str, Any]) -> dict[str, Any]:
-    """Lists of templates, which are null in Go where there are none; the description does not say so."""
-    found: dict[str, Any] = {}
-    for name in (f"{TYPES}WorkflowTemplateList", f"{TYPES}ClusterWorkflowTemplateList"):
-        listed = schemas[name]
-        items = {**listed["properties"]["items"], "nullable": True}
-        found[name] = {**listed, "properties": {**listed["properties"], "items": items}}
-    return found
 
 
 @pytest.mark.parametrize(
