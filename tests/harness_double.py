@@ -21,6 +21,7 @@ class Harness:
 
     def __init__(self) -> None:
         self.executions: dict[str, dict[str, Any]] = {}
+        self.notes: dict[str, str] = {}
         self.started: list[Any] = []
         self.nodes: dict[str, Any] = {}
         self.lost: list[Reply] = []
@@ -37,7 +38,8 @@ class Harness:
         if request.headers.get("x-api-key") != "pat.key":
             return Reply(401, {"code": "INVALID_TOKEN", "message": "Token is not valid"})
         assert request.query["accountIdentifier"] == "acc"
-        assert (request.query["orgIdentifier"], request.query["projectIdentifier"]) == ("default", "shop")
+        if not request.path.endswith("/notes"):
+            assert (request.query["orgIdentifier"], request.query["projectIdentifier"]) == ("default", "shop")
         if self.next:
             return self.next.pop(0)
         if request.path == "/gateway/log-service/token":
@@ -47,7 +49,7 @@ class Harness:
     def api(self, request: Request, parts: list[str]) -> Reply:
         match parts:
             case ["pipelines", "list"]:
-                found = [{"identifier": "deploy", "name": "Deploy", "description": None}]
+                found = [{"identifier": "deploy", "name": "Deploy"}]
                 return _ok({"content": found, "totalElements": 1})
             case ["inputSets", "template"]:
                 return _ok({"inputSetTemplateYaml": TEMPLATE})
@@ -62,13 +64,13 @@ class Harness:
                 assert request.query["pipelineIdentifier"] == "deploy"
                 return _ok({"content": list(self.executions.values())})
             case ["pipelines", "execution", execution, "notes"]:
-                return _ok({"notes": self.executions[execution]["notes"]})
+                return _ok({"notes": self.notes[execution]})
             case ["pipelines", "execution", "v2", execution]:
                 if execution not in self.executions:
                     message = "Plan Execution Summary does not exist or has been deleted for given planExecutionId"
                     return Reply(400, {"status": "ERROR", "code": "INVALID_REQUEST", "message": message})
-                graph = {"nodeMap": self.nodes} if "renderFullBottomGraph" in request.query else None
-                return _ok({"pipelineExecutionSummary": self.executions[execution], "executionGraph": graph})
+                graph = {"executionGraph": {"nodeMap": self.nodes}} if "renderFullBottomGraph" in request.query else {}
+                return _ok({"pipelineExecutionSummary": self.executions[execution], **graph})
         return Reply(400, {"status": "ERROR", "message": f"Pipeline [{parts[-1]}] under Project[shop] doesn't exist"})
 
     def execute(self, request: Request) -> Reply:
@@ -76,8 +78,9 @@ class Harness:
         number = f"exec{len(self.executions)}"
         self.executions[number] = {
             "planExecutionId": number, "status": "Running", "notesExistForPlanExecutionId": True,
-            "notes": request.query["notesForPipelineExecution"], "startTs": 4_000_000_000_000,
+            "startTs": 4_000_000_000_000,
         }  # fmt: skip
+        self.notes[number] = request.query["notesForPipelineExecution"]
         return self.lost.pop(0) if self.lost else _ok({"planExecution": {"uuid": number, "status": "RUNNING"}})
 
 

@@ -186,6 +186,12 @@ class Project:
             raise self._web.error("GET", answer)
         return _data(answer)
 
+    async def note(self, execution: str) -> str:
+        """Returns what is noted of an execution."""
+        url = f"{self._base}/pipeline/api/pipelines/execution/{quote(execution, safe='')}/notes"
+        params = {"accountIdentifier": self._account}
+        return str(_data(await self._web.ask("GET", url, params=params, headers=self._headers)).get("notes")).strip()
+
     async def pipelines(self, search: str, size: int) -> Answer:
         """Lists pipelines."""
         params = {"size": size, "page": 0, **({"searchTerm": search} if search else {})}
@@ -270,8 +276,7 @@ async def _find(order: Order, project: Project, pipeline: str) -> str:
     young = [one for one in executions if float(one.get("startTs") or since) >= since]
     noted = [str(one["planExecutionId"]) for one in young if one.get("notesExistForPlanExecutionId", True)]
     for execution in noted[:MOST_NOTES]:
-        path = f"/pipeline/api/pipelines/execution/{quote(execution, safe='')}/notes"
-        if str(_data(await project.ask("GET", path)).get("notes")).strip() == _note(order):
+        if await project.note(execution) == _note(order):
             return execution
     if len(noted) > MOST_NOTES or len(young) == 100:
         raise RunnerRefused(
