@@ -111,8 +111,9 @@ class Contract:
             yield f"is not answered with {reply.status}"
             return
         content = {"application/json": {"schema": {"$ref": self._error}}}
-        if described is not None:
-            content = self._resolved(described).get("content", {})
+        told = self._resolved(described or {}).get("content", {})
+        if told or not (reply.status >= 400 and self._error):
+            content = told
         if isinstance(reply.body, bytes):
             lines = reply.body.splitlines() if LINES in content else ()
             faults = {self._schemas.fault(content[LINES]["schema"], json.loads(line), is_part=True) for line in lines}
@@ -141,8 +142,8 @@ def _pattern(item: Mapping[str, Any], path: str) -> str:
 
 
 def _read(text: str) -> list[Any]:
-    """What a text in an address may stand for."""
+    """What a text in an address may stand for: itself, JSON, or a list."""
     try:
-        return [text, json.loads(text)]
+        return [text, json.loads(text), text.split(",")]
     except ValueError:
-        return [text]
+        return [text, text.split(",")]

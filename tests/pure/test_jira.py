@@ -73,7 +73,7 @@ def test_an_issue_is_opened_and_handed_on_as_a_ticket_of_the_release(jira: Jira)
     assert isinstance(runner_for("jira"), JiraEngine)
 
 
-@pytest.mark.parametrize("lost", [Reply(hang_up=True), Reply(502), Reply(body=b'{"key', promised=50), Reply(body=b"{")])
+@pytest.mark.parametrize("lost", [Reply(hang_up=True), Reply(502), Reply(body=b'{"key', promised=50), Reply(201, b"{")])
 def test_a_lost_answer_finds_the_issue_instead_of_opening_another(jira: Jira, lost: Reply) -> None:
     order = order_for(jira)
     jira.lost = [lost]
@@ -171,7 +171,7 @@ def test_trouble_is_told_apart(jira: Jira) -> None:
         start(order)
     assert caught.value.retry_after == 17
     assert "jira-token" not in str(caught.value)
-    for reply in (Reply(503), Reply(body=b'{"key": "SH'), Reply(body=b'{"a": 1}', promised=9), Reply(body=[])):
+    for reply in (Reply(503), Reply(body=b'{"key": "SH'), Reply(body=b'{"a": 1}', promised=9), Reply(body=b"[]")):
         jira.next = [reply]
         with pytest.raises(RunnerUnavailable):
             start(order)
