@@ -1,4 +1,4 @@
-"""The server of Argo Workflows, as far as the provider speaks with it. Shapes: argo-workflows, protos and types."""
+"""The server of Argo Workflows, as far as the provider speaks with it. Shapes: argo-workflows 6.7.18."""
 
 from __future__ import annotations
 

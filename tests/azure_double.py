@@ -1,4 +1,4 @@
-"""Azure DevOps for one project, as far as the provider speaks with it. Shapes: azure-devops-python-api, v7_1."""
+"""Azure DevOps for one project, as far as the provider speaks with it. Shapes: azure-devops 7.1.0b4."""
 
 from __future__ import annotations
 

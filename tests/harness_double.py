@@ -1,4 +1,4 @@
-"""Harness for one project, as far as the provider speaks with it. Shapes: harness/mcp-server and generated clients."""
+"""Harness for one project, as far as the provider speaks with it. Shapes: harness-open-api 2.0.1."""
 
 from __future__ import annotations
 

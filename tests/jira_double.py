@@ -1,6 +1,6 @@
 """Jira's REST API v2 as far as the provider speaks with it; Cloud and Data Center differ in sign-in and search.
 
-Shapes: Atlassian's OpenAPI description (issues, comments, transitions, properties of comments, enhanced search).
+Shapes: Atlassian's OpenAPI description, and for the search of Cloud its documentation.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""LaunchDarkly's API v2 as far as the provider speaks with it. Shapes: its API documentation and OpenAPI examples."""
+"""LaunchDarkly's API v2 as far as the provider speaks with it. Shapes: launchdarkly-api 25.0.1."""
 
 from __future__ import annotations
 

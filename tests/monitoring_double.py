@@ -1,6 +1,6 @@
 """Prometheus, Datadog and a monitoring of one's own, as far as the gates speak with them; `now` is their clock.
 
-Shapes: Prometheus 2.42 (tests/system has a real one), Datadog API v1.
+Shapes: Prometheus 2.42 (tests/system has a real one), datadog-api-client 2.62.0 (v1).
 """
 
 from __future__ import annotations
