@@ -16,7 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
 from django.contrib.postgres.fields import ArrayField
@@ -25,6 +25,7 @@ from django.db.models import (
     Exists,
     F,
     Func,
+    Model,
     OuterRef,
     Prefetch,
     Q,
@@ -40,11 +41,11 @@ from config.permissions import groups_of
 from releases import assignees, policy
 from releases.execution import people
 from releases.execution.signing import files_asked
-from releases.models import ActivityRun, Evidence, Release, ReleaseRole, SignOff, TaskRun
-from releases.reading import columns
+from releases.models import ActivityRun, Evidence, PhaseRun, Release, ReleaseRole, SignOff, TaskRun
 from releases.reading.due import is_overdue
 from releases.reading.runs import Runs
 
+M = TypeVar("M", bound=Model)
 UNDER_WAY = ("running", "paused")
 ASKING = ("waiting", "on_hold")
 MOST = 100
@@ -74,7 +75,7 @@ class Call:
 
     `due_at` is the earliest moment at which it, its phase or one of this person's tasks in it is due; `tasks` are the
     open tasks that this person may do. `is_plain_sign_off` says that a signature is all that is asked, and all that
-    there is to look at.
+    there is to look at. `row` is what has been read of the activity.
     """
 
     id: int
@@ -82,6 +83,7 @@ class Call:
     asks: list[str]
     since: datetime | None
     opened_at: datetime | None
+    row: Mapping[str, Any] = field(repr=False, compare=False)
     due_at: datetime | None = None
     overdue: bool = False
     is_plain_sign_off: bool = False
@@ -115,13 +117,23 @@ def waiting_for(
 
 
 def with_runs(calls: Iterable[Call]) -> list[Waiting]:
-    """Return calls with the activities they are about. One query."""
-    found = list(calls)
-    runs = columns.asking(ActivityRun.objects.all()).in_bulk([call.id for call in found])
+    """Return calls of `calls_for` with the activities they are about, as far as rows tell of them. No query."""
     names = [column.name for column in fields(Call)]
-    return [
-        Waiting(**{name: getattr(call, name) for name in names}, run=runs[call.id]) for call in found if call.id in runs
-    ]
+    return [Waiting(**{name: getattr(call, name) for name in names}, run=_run_of(call.row)) for call in calls]
+
+
+def _run_of(row: Mapping[str, Any]) -> ActivityRun:
+    run = _read(ActivityRun, {name: row[name] for name in _OF_RUN})
+    version = row["release__version"]
+    run.release = _read(Release, {"id": row["release_id"], "name": row["release__name"], "version": version})
+    run.phase = _read(PhaseRun, {"id": row["phase_id"], "name": row["phase__name"]})
+    return run
+
+
+def _read(model: type[M], values: Mapping[str, Any]) -> M:
+    """Return a row of which these columns have been read; the others are read when they are asked for."""
+    names = [column.attname for column in model._meta.concrete_fields if column.attname in values]
+    return model.from_db(None, names, [values[name] for name in names])
 
 
 def calls_for(
@@ -176,7 +188,7 @@ def _calls(
         if asks := _asks(user, activity, held):
             tasks = _own_tasks(activity, held)
             due_at = min((at for at in (*activity.due, *(task.due_at for task in tasks)) if at), default=None)
-            call = Call(row["id"], row["name"], asks, _since(row), row["opened_at"], due_at)
+            call = Call(row["id"], row["name"], asks, _since(row), row["opened_at"], row, due_at)
             call.overdue = is_overdue(due_at, None, now)
             call.is_plain_sign_off = asks == ["sign-off"] and _is_plain(activity.work)
             call.tasks = tasks if "task" in asks else []
@@ -185,7 +197,9 @@ def _calls(
 
 
 _OWN = ("id", "name", "state", "attempt", "due_at", "opened_at", "started_at", "finished_at")
-_COLUMNS = (*_OWN, "work", "release_id", "phase__owners", "phase__due_at", "release__started_by_id")
+_OF_RUN = ("id", "path", "name", "state", "error", "work", "release_id", "phase_id")
+_AROUND = ("phase__name", "phase__owners", "phase__due_at", "release__name", "release__version")
+_COLUMNS = tuple(dict.fromkeys((*_OWN, *_OF_RUN, *_AROUND, "release__started_by_id")))
 
 
 def _activities(user: User, known: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], _Activity]]:
