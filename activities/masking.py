@@ -11,6 +11,8 @@ SHORTEST_LINE = 4
 """A line of a secret with several lines is masked by itself from this many characters on; a lone brace is no secret."""
 SHORTEST_CODED = 5
 """Bytes from which on a secret is masked in base64 too: six letters or more, which stand nowhere by chance."""
+WRAPPED_AT, SHORTEST_PIECE = (64, 76), 8
+"""Letters of base64 in a line, as programs wrap it, and what is left for the last line to be masked."""
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
@@ -100,7 +102,8 @@ def needles(values: Iterable[str]) -> list[bytes]:
     """Returns the byte strings to look for: each value as it may be written, and the longer lines of a long one."""
     found: set[bytes] = set()
     for value in values:
-        found.update(_written(value))
+        for whole in {value, value.strip()}:
+            found.update(_written(whole))
         lines = [line.strip() for line in value.splitlines()]
         if len(lines) > 1:
             found.update(line.encode(errors="surrogatepass") for line in lines if len(line) >= SHORTEST_LINE)
@@ -129,6 +132,9 @@ def _in_base64(raw: bytes) -> Iterator[bytes]:
     whole = binascii.b2a_base64(raw, newline=False)
     yield whole
     yield whole.rstrip(b"=")
+    for width in WRAPPED_AT:
+        pieces = (whole[start : start + width] for start in range(0, len(whole), width))
+        yield from (piece for piece in pieces if len(piece) >= SHORTEST_PIECE)
     for before in range(3):
         coded = binascii.b2a_base64(bytes(before) + raw, newline=False)
         yield coded[(8 * before + 5) // 6 : 8 * (before + len(raw)) // 6]

@@ -74,6 +74,18 @@ def test_a_value_inside_something_in_base64_is_masked_but_for_the_letters_it_sha
     assert len(shown) <= len(coded) - 13
 
 
+@pytest.mark.parametrize("width", [64, 76])
+def test_a_long_value_in_base64_is_masked_also_where_its_lines_are_wrapped(width: int) -> None:
+    key = "".join(chr(65 + number % 26) for number in range(150))
+    coded = base64.b64encode(key.encode()).decode()
+    lines = "\n".join(coded[start : start + width] for start in range(0, len(coded), width))
+    assert mask(lines, [key]) == "***\n***\n***" + ("\n***" if width == 64 else "")
+
+
+def test_a_value_is_masked_also_without_the_line_end_it_was_stored_with() -> None:
+    assert mask("x=abcdef y", ["abcdef\n"]) == "x=*** y"
+
+
 def test_what_is_short_is_masked_as_it_is_only() -> None:
     assert mask("pass YWJjZA==", ["abcd"]) == "pass YWJjZA=="
 
