@@ -324,11 +324,11 @@ async def _log(place: Place, number: str, offset: int) -> tuple[str, int]:
         return "", offset
     size = answer.headers.get("x-text-size", "")
     end = int(size) if size.isdecimal() else offset + len(answer.body)
-    if answer.is_cut:
-        return f"… (something is left out)\n{answer.text.partition(chr(10))[2]}", end
     is_open = answer.headers.get("x-more-data") == "true"
     body = answer.body[: answer.body.rfind(b"\n") + 1] if is_open else answer.body
-    return body.decode(errors="replace"), end - len(answer.body) + len(body)
+    text = body.decode(errors="replace")
+    told = f"… (something is left out)\n{text.partition(chr(10))[2]}" if answer.is_cut else text
+    return told, end - len(answer.body) + len(body)
 
 
 async def _outputs(place: Place, number: str, build: Mapping[str, Any]) -> tuple[dict[str, str], str]:

@@ -188,6 +188,10 @@ def test_a_log_is_followed_from_its_offset(jenkins: Jenkins) -> None:
     assert outcome.log.startswith("… (something is left out)\n0123456789\n")
     assert outcome.log_offset == len(jenkins.logs[1])
     assert len(outcome.log) < 70_000
+    jenkins.logs[1] += b"token is half"
+    outcome = look(order, offset=14)
+    assert outcome.log.endswith("0123456789\n"), "half a line waits also where something is left out"
+    assert outcome.log_offset == len(jenkins.logs[1]) - len("token is half")
 
 
 def test_a_build_that_goes_well_hands_back_its_outputs(jenkins: Jenkins) -> None:
