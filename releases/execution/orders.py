@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MOST_LOG = 1_000_000
 #: Of these, what is kept for the end of the work: the end is what tells why.
 KEPT_FOR_THE_END = 200_000
+LEFT_OUT = "\n… (something is left out)\n"
 #: A link that is longer cannot be kept; the work is found by its reference.
 LONGEST_LINK = 1_000
 
@@ -149,15 +150,19 @@ def write_attempt(locked: Locked, claimed: Claim, outcome: Outcome) -> None:
 
 
 def _write_log(claimed: Claim, outcome: Outcome) -> None:
+    """Keep what is new: of two looks from one offset the first one's; but an end also if lines then stand twice."""
     attempt = Attempt.objects.only("id").get(activity_run_id=claimed.run_id, number=claimed.attempt)
     most = MOST_LOG if outcome.is_over else MOST_LOG - KEPT_FOR_THE_END
     row, made = AttemptLog.objects.get_or_create(
         attempt=attempt, defaults={"text": outcome.log[:most], "offset": outcome.log_offset}
     )
-    if claimed.log_offset not in (None, row.offset):
+    is_late = claimed.log_offset not in (None, row.offset)
+    if made or (is_late and not outcome.is_over):
         return
-    if not made and row.offset < outcome.log_offset:
-        room = max(0, most - len(row.text))
+    if is_late or row.offset < outcome.log_offset:
+        is_full = outcome.is_over and len(row.text) >= MOST_LOG - KEPT_FOR_THE_END
+        more = f"{LEFT_OUT}{outcome.log}" if is_full and outcome.log else outcome.log
         AttemptLog.objects.filter(pk=row.pk, offset=row.offset).update(
-            text=Concat("text", Value(outcome.log[:room])), offset=outcome.log_offset
+            text=Concat("text", Value(more[: max(0, most - len(row.text))])),
+            offset=max(row.offset, outcome.log_offset),
         )

@@ -9,9 +9,12 @@ import pytest
 from django.utils import timezone
 
 from activities.models import Connection, Secret
+from activities.runners import Outcome
 from activities.secrets import set_secret
+from releases.execution.attempts import Claim, record
 from releases.execution.orders import KEPT_FOR_THE_END, MOST_LOG
 from releases.models import Attempt, AttemptLog
+from releases.tree import Key
 from tests.buildbot_double import Buildbot
 from tests.builders import run_of, start, work
 from tests.engine_double import double
@@ -92,3 +95,23 @@ def test_of_a_log_without_end_the_beginning_and_the_end_are_kept(buildbot: Build
         buildbot.finish(2)
         until(lambda: run_of(release, "build/compile").state == "on_hold")
     assert AttemptLog.objects.get().text.endswith("it does not hold\n")
+    assert "yyy\n… (something is left out)\n" in AttemptLog.objects.get().text
+
+
+def test_an_end_that_was_seen_from_where_another_look_has_read_on_meanwhile_is_kept(buildbot: Buildbot) -> None:
+    release = start(SHOP, now=timezone.now())
+    work(release)
+    with following():
+        until(lambda: Attempt.objects.get().reference)
+        buildbot.finish(None)
+        buildbot.steps, buildbot.logs[4] = [STEP], ["one"]
+        assert looked().endswith("one\n")
+        log = AttemptLog.objects.get()
+        run, attempt = run_of(release, "build/compile"), Attempt.objects.get()
+        key, begun = Key(run.node), attempt.started_at
+        claimed = Claim(release.pk, run.pk, 1, key, run.work, begun, log_offset=log.offset)
+        AttemptLog.objects.update(text=f"{log.text}two\n", offset=log.offset + 4)
+    over = Outcome("failed", "1", log="two\nthis is why\n", log_offset=log.offset + 1)
+    record(claimed, over, now=timezone.now())
+    assert AttemptLog.objects.get().text.endswith("one\ntwo\ntwo\nthis is why\n")
+    assert AttemptLog.objects.get().offset == log.offset + 4
