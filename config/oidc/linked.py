@@ -43,6 +43,7 @@ def unlink(person: User, pk: int, *, now: datetime) -> None:
 
     Raises NotFound for an account of somebody else, Conflict for one without which there is no way to sign in.
     """
+    list(SocialAccount.objects.select_for_update().filter(user=person).order_by("pk"))  # as a sign-in: these first
     locked = User.objects.select_for_update(no_key=True).get(pk=person.pk)
     known = linked_to(locked)
     one = next((linked for linked in known if linked.account.pk == pk), None)
@@ -58,6 +59,7 @@ def unlink(person: User, pk: int, *, now: datetime) -> None:
 def _linked(person: User, accounts: list[SocialAccount]) -> list[Linked]:
     doors = sum(_is_in_use(one) for one in accounts) + person.has_usable_password()
     held = set(person.groups.values_list("name", flat=True)) if accounts else set()
+    held |= {settings.OIDC_ADMIN_GROUP} if person.is_staff else set()
     return [
         Linked(
             one,

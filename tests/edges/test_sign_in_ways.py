@@ -82,7 +82,7 @@ def test_what_the_provider_gave_goes_with_its_account(owner: User, groups: dict[
     address = link(owner, groups=("qa", "devops", "captains"))
     link(owner, "s-2", groups=("devops",))
     reader = Reader(owner)
-    assert "you leave: qa " in reader.open(PAGE)
+    assert "you leave: captains, qa " in reader.open(PAGE), "captains give the rights of the admin"
     reader.send(address)
     owner.refresh_from_db()
     assert sorted(owner.groups.values_list("name", flat=True)) == ["devops", "security"]
