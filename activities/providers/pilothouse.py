@@ -28,8 +28,8 @@ from config.errors import Fault, RunnerRefused, RunnerUnavailable
 
 PATIENT, REFUSED_LOOK_IN = timedelta(minutes=5), 60.0
 """For how long a token may be refused until nobody waits on, and seconds between the looks meanwhile."""
-REFUSED = "refused_since"
-"""What the progress tells of when the refusals have begun."""
+REFUSED, LAST, BETWEEN = "refused_since", "refused_last", timedelta(minutes=3)
+"""What the progress tells of when the refusals have begun, and of the last one; after longer they begin anew."""
 GOOD = ("succeeded", "partially_succeeded", "ignored", "skipped")
 """The states that may be waited for."""
 BAD = ("failed", "aborted", "cancelled", "missed")
@@ -225,10 +225,11 @@ def _refused(order: Order, reference: str, place: Place, refusal: RunnerRefused)
     """
     if refusal.code != "engine_denied":
         raise refusal
-    now, told = datetime.now(UTC), (order.progress or {}).get(REFUSED)
-    since = datetime.fromisoformat(told) if isinstance(told, str) else now
+    now, told = datetime.now(UTC), order.progress or {}
+    since, last = (datetime.fromisoformat(str(told.get(name) or now.isoformat())) for name in (REFUSED, LAST))
+    since = since if now - last < BETWEEN else now
     if now - since < PATIENT:
-        progress = {REFUSED: since.isoformat(), "text": "The token is refused"}
+        progress = {REFUSED: since.isoformat(), LAST: now.isoformat(), "text": "The token is refused"}
         return Outcome("running", reference, error=refusal.message, look_in=REFUSED_LOOK_IN, progress=progress)
     minutes = int(PATIENT.total_seconds() // 60)
     raise RunnerRefused(
