@@ -25,13 +25,17 @@ def _told(provider: str) -> list[tuple[str, str]]:
         schema: Mapping[str, Any] = getattr(runner_for(provider), "settings", {})
     except RunnerError:
         return []
+    if not isinstance(schema, Mapping) or not isinstance(schema.get("properties"), Mapping):
+        return []
     required = schema.get("required", ())
-    names = sorted(schema.get("properties", {}), key=lambda name: name not in required)
+    names = sorted(schema["properties"], key=lambda name: name not in required)
     words = {name: _words(schema["properties"][name]) for name in names}
     return [(name, f"{words[name]}, required" if name in required else words[name]) for name in names]
 
 
-def _words(schema: Mapping[str, Any]) -> str:
+def _words(schema: Any) -> str:
+    if not isinstance(schema, Mapping):
+        return "anything"
     if "enum" in schema:
         return " or ".join(map(str, schema["enum"]))
     if schema.get("format") == "outbound-address":

@@ -111,7 +111,8 @@ class GitLab:
             return Reply(body=self.made[number])
         if part == "/jobs":
             assert request.query["include_retried"] == "true"
-            return Reply(body=self.jobs.get(number, []))
+            size, page = int(request.query["per_page"]), int(request.query["page"])
+            return Reply(body=self.jobs.get(number, [])[size * (page - 1) : size * page])
         if part == "/variables":
             return Reply(body=self.variables[number]) if self.shows_variables else Reply(403, {"message": "403"})
         assert (request.method, part) == ("POST", "/cancel")

@@ -61,9 +61,12 @@ def _line(text: str) -> Line | None:
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     stamp = _STAMP.match(content)
-    if stamp is None:
+    try:
+        seconds = int(datetime.fromisoformat(f"{stamp[1]}{stamp[3]}").timestamp()) if stamp else None
+    except (ValueError, OverflowError):
         return None
-    seconds = int(datetime.fromisoformat(f"{stamp[1]}{stamp[3]}").timestamp())
+    if stamp is None or seconds is None:
+        return None
     return Line(seconds * NANO + int((stamp[2] or "").ljust(9, "0")), pod, content[stamp.end() :])
 
 

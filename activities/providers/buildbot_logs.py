@@ -15,11 +15,11 @@ MOST_LINES = 2_000
 
 
 async def steps_of(place: Place, builds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Returns the steps of builds that have begun and are shown, in the order in which they began."""
+    """Returns the steps of builds that have begun, hidden ones too, in the order in which they began."""
     found: list[dict[str, Any]] = []
     for build in builds:
         found += (await place.ask(f"/builds/{build['buildid']}/steps")).listed("steps")
-    begun = [one for one in found if one.get("started_at") and not one.get("hidden")]
+    begun = [one for one in found if one.get("started_at")]
     return sorted(begun, key=lambda one: (one["started_at"], one["stepid"]))
 
 
@@ -44,9 +44,18 @@ async def read_log(place: Place, part: Part, offset: int) -> Piece | None:
     count = int(about.get("num_lines") or 0)
     if count <= offset:
         return Piece("", offset) if about else None
-    begin = max(offset, count - MOST_LINES)
-    wanted = {"offset": begin, "limit": count - begin}
-    chunk = first(await place.ask(f"/logs/{about['logid']}/contents", params=wanted), "logchunks")
-    lines = str(chunk.get("content") or "").splitlines(keepends=True)
-    told = "".join(line[1:] for line in lines) if about.get("type") == "s" else "".join(lines)
-    return Piece(shortened(told.encode(), part, offset, is_cut=begin > offset), count)
+    most = count - offset
+    content, read = await _end_of(place, f"/logs/{about['logid']}/contents", count, min(most, MOST_LINES))
+    lines = content.split("\n")
+    told = "\n".join(line[1:] for line in lines) if about.get("type") == "s" else content
+    return Piece(shortened(told.encode(), part, offset, is_cut=read < most), count)
+
+
+async def _end_of(place: Place, path: str, count: int, most: int) -> tuple[str, int]:
+    """Returns the last lines of a log that has `count`, at most so many, and how many: fewer where they are long."""
+    while most:
+        answer = await place.ask(path, params={"offset": count - most, "limit": most}, tail=True)
+        if not answer.is_cut:
+            return str(first(answer, "logchunks").get("content") or ""), most
+        most //= 8
+    return "", 0

@@ -46,6 +46,8 @@ from config.errors import Fault, NotPermitted, RunnerRefused
 PUBLIC = "https://gitlab.com"
 KEY = "PILOTHOUSE_KEY"
 """The variable that takes the attempt's key unless the connection names another."""
+PAGE, MOST_PAGES = 100, 10
+"""Jobs that are asked for at once, and how often."""
 MOST_ASKED = 20
 """Pipelines whose variables are read, at most, to find one by its key."""
 WINDOW = 300
@@ -280,9 +282,13 @@ def _link(shown: Mapping[str, Any]) -> str:
 
 async def _jobs(place: Place, pipeline: str) -> list[dict[str, Any]]:
     """The jobs of a pipeline, with those that were tried again, in the order in which they began."""
-    wanted = {"per_page": "100", "include_retried": "true"}
-    path = f"/pipelines/{quote(pipeline, safe='')}/jobs"
-    jobs = (await place.ask("GET", path, params=wanted, remembers=True)).listed()
+    path, jobs = f"/pipelines/{quote(pipeline, safe='')}/jobs", list[dict[str, Any]]()
+    for page in range(1, MOST_PAGES + 1):
+        wanted = {"per_page": str(PAGE), "include_retried": "true", "page": str(page)}
+        found = (await place.ask("GET", path, params=wanted, remembers=True)).listed()
+        jobs += found
+        if len(found) < PAGE:
+            break
     return sorted(jobs, key=lambda job: (str(job.get("started_at") or "~"), int(job["id"])))
 
 

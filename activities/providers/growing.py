@@ -4,7 +4,8 @@
 2. A log's offset is the number of a part and an offset in it, in one integer that only grows.
 3. A look reads on where the last one has stopped, and goes on to the next part once this one is over.
 4. While a part goes on only whole lines are taken: a secret is never split between two looks, so it is always masked.
-5. Once everything is over, the rest of the part that was being read follows, and the part that tells why.
+5. The last part's log may come late: it is asked for again until there is one, or a later part.
+6. Once everything is over, the rest of the part that was being read follows, and the part that tells why.
 
 A log that cannot be had just now keeps nobody from seeing how the work stands.
 """
@@ -18,7 +19,7 @@ from http import HTTPStatus
 from activities.engines import MOST_LOG
 from activities.web.answers import Answer
 from activities.web.client import SIZE
-from config.errors import RunnerError, RunnerUnavailable
+from config.errors import RunnerError, RunnerRefused, RunnerUnavailable
 
 PART = 1 << 52
 """What an offset grows by from one part to the next."""
@@ -59,6 +60,8 @@ async def followed(listing: Awaitable[Sequence[Part]], log_offset: int, read: Re
         parts = (await listing)[:MOST_PARTS]
         for part in parts[number : number + AT_ONCE]:
             piece = await read(part, offset)
+            if piece is None and part is parts[-1]:
+                break
             if not offset and (part.is_over or (piece is not None and piece.text)):
                 told.append(_title(part))
             told.append(piece.text if piece is not None else "")
@@ -81,17 +84,25 @@ async def ended(parts: Sequence[Part], log_offset: int, read: Reading, shown: Se
     """
     number, offset = divmod(log_offset, PART)
     told: list[str] = []
-    if offset and number < len(parts) and (rest := await read(parts[number], offset)) is not None:
+    if offset and number < len(parts) and (rest := await _had(read, parts[number], offset)) is not None:
         told.append(rest.text)
     seen = {part.id for part in parts[: number + bool(offset)]} if log_offset else set()
     for part in shown:
         if part.id in seen:
             break
-        if (piece := await read(part, 0)) is not None:
+        if (piece := await _had(read, part, 0)) is not None:
             told += [_title(part) if log_offset else "", piece.text]
             break
     log = "".join(told)
     return log, log_offset + bool(log)
+
+
+async def _had(read: Reading, part: Part, offset: int) -> Piece | None:
+    """Reads a log that the engine may refuse; one that it cannot give just now is worth another look."""
+    try:
+        return await read(part, offset)
+    except RunnerRefused:
+        return None
 
 
 def piece_of(answer: Answer, part: Part, offset: int) -> Piece | None:

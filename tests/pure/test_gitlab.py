@@ -147,6 +147,16 @@ def test_a_pipeline_that_goes_well_hands_back_its_outputs(gitlab: GitLab) -> Non
     assert len(outcome.log) < 70_000
 
 
+def test_outputs_are_found_among_more_jobs_than_one_page_has(gitlab: GitLab) -> None:
+    order = order_for(gitlab)
+    start(order)
+    gitlab.artifacts["/jobs/3/artifacts/outputs.json"] = json.dumps({"image": "shop:1"}).encode()
+    handing = job(3, "build", "success", artifacts_file={"filename": "pilothouse-outputs.zip", "size": 9})
+    others = [job(number, f"test {number}", "success") for number in range(110, 5, -1)]
+    gitlab.finish(100, "success", *others, handing)
+    assert look(order).outputs == {"commit": "4f1c2ab", "image": "shop:1"}
+
+
 def test_outputs_that_cannot_be_used_fail_the_attempt_with_a_reason(gitlab: GitLab) -> None:
     order = order_for(gitlab)
     start(order)

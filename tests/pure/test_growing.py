@@ -64,6 +64,25 @@ def test_a_log_that_comes_later_is_waited_for_and_one_that_never_comes_is_passed
     assert logs.look() == ("── build ──\n── test ──\none\n", PART + 4)
 
 
+def test_the_last_part_is_asked_again_when_its_log_comes_after_its_end_and_told_in_the_end_if_it_failed() -> None:
+    logs = Logs(build="one\n", test="none")
+    told, offset = logs.look()
+    assert (told, offset) == ("── build ──\none\n", PART)
+    assert logs.look(offset) == ("", PART)
+    logs.texts["test"] = "two\n"
+    assert logs.end(offset, "test") == ("── test ──\ntwo\n", PART + 1)
+    assert logs.look(offset) == ("── test ──\ntwo\n", 2 * PART)
+
+
+def test_a_log_that_is_refused_in_the_end_keeps_nobody_from_the_end_and_one_that_is_away_is_asked_again() -> None:
+    logs = Logs(build="one\n")
+    logs.broken = RunnerRefused("403")
+    assert logs.end(2, "build") == ("", 2)
+    logs.broken = RunnerUnavailable("502")
+    with pytest.raises(RunnerUnavailable):
+        logs.end(2, "build")
+
+
 def test_a_look_reads_a_few_parts_and_the_next_one_goes_on() -> None:
     logs = Logs(**{f"p{number}": f"{number}\n" for number in range(7)})
     told, offset = logs.look()
