@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from activities.runners import provider_paths, runner_for
-from config.errors import RunnerError
 
 _KINDS = {"boolean": "true or false", "integer": "a whole number", "number": "a number", "array": "a list"}
 
@@ -23,7 +22,7 @@ def settings_by_provider() -> dict[str, list[tuple[str, str]]]:
 def _told(provider: str) -> list[tuple[str, str]]:
     try:
         schema: Mapping[str, Any] = getattr(runner_for(provider), "settings", {})
-    except RunnerError:
+    except Exception:  # noqa: BLE001 - a plug-in's own trouble is told where it is used, and hides no other's settings
         return []
     if not isinstance(schema, Mapping) or not isinstance(schema.get("properties"), Mapping):
         return []
@@ -46,7 +45,8 @@ def _words(schema: Any) -> str:
 
 
 def _mapping(inner: Mapping[str, Mapping[str, Any]]) -> str:
-    if inner.get("secret", {}).get("x-secret"):
+    secret = inner.get("secret")
+    if isinstance(secret, Mapping) and secret.get("x-secret"):
         return "{secret: its name}"
     parts = ", ".join(f"{name}: {_words(schema)}" for name, schema in inner.items())
     return f"{{{parts}}}" if parts else "a mapping"

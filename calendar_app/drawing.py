@@ -160,7 +160,7 @@ def band_of(scene: Scene) -> Week:
 def _week(
     scene: Scene, first: date, spots: Sequence[Spot], cold: Iterable[Frost], most: int, *, columns: int = WEEK
 ) -> Week:
-    near = _joined(cold, first, columns)
+    near = joined(cold, first, columns)
     freezes = grid.row(near, first, columns, FREEZE_LANES)
     releases = grid.row(spots, first, columns, most)
     days = [scene.day(first + timedelta(days=number)) for number in range(columns)]
@@ -179,7 +179,7 @@ def _week(
     return Week(days, freezes, releases)
 
 
-def _joined(freezes: Iterable[Frost], first: date, columns: int) -> list[Frost]:
+def joined(freezes: Iterable[Frost], first: date, columns: int) -> list[Frost]:
     """Return the freezes that touch some days, each one's times on the same or neighbouring days as one."""
     last = first + timedelta(days=columns - 1)
     near = sorted(
@@ -240,7 +240,7 @@ def _line(scene: Scene, group: Band | None, own: list[Spot]) -> Line:
 def freezes_in(scene: Scene) -> Row[Frost]:
     """Return a quarter's freezes as bars above its rows."""
     columns = len(scene.period.days)
-    return grid.row(_joined(scene.freezes, scene.period.first, columns), scene.period.first, columns, FREEZE_LANES + 2)
+    return grid.row(joined(scene.freezes, scene.period.first, columns), scene.period.first, columns, FREEZE_LANES + 2)
 
 
 def months_in(period: Period) -> list[tuple[str, str]]:

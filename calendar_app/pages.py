@@ -169,7 +169,7 @@ def _month(scene: Scene) -> Drawn:
     weeks = drawing.weeks_of(scene)
     drawn = [bar.item for week in weeks for bar in week.releases.bars]
     picked = chosen[:PICKED]
-    frozen = [one for one in scene.freezes if grid.touches(one, day, day)]
+    frozen = drawing.joined(scene.freezes, day, 1)[:PICKED]
     return {"weeks": weeks, "picked": picked, "picked_count": len(chosen), "frozen": frozen}, [*drawn, *picked]
 
 
