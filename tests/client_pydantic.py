@@ -10,17 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.clients import Models, Schema, answered, referred
+from tests.clients import PLAIN, Models, Schema, answered, referred
 
 _PLAIN: dict[str, Schema] = {
+    **PLAIN,
     "Any": {"additionalProperties": True},
     "object": {"additionalProperties": True},
-    "str": {"type": "string"},
-    "int": {"type": "integer"},
-    "float": {"type": "number"},
-    "bool": {"type": "boolean"},
-    "date": {"type": "string"},
-    "datetime": {"type": "string"},
     "StrictStr": {"type": "string"},
     "StrictInt": {"type": "integer"},
     "StrictFloat": {"type": "number"},

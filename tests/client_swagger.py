@@ -12,15 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.clients import Models, Schema, answered, referred, value_in
+from tests.clients import PLAIN, Models, Schema, answered, referred, value_in
 
 _PLAIN: dict[str, Schema] = {
-    "str": {"type": "string"},
-    "int": {"type": "integer"},
-    "float": {"type": "number"},
-    "bool": {"type": "boolean"},
-    "date": {"type": "string"},
-    "datetime": {"type": "string"},
+    **PLAIN,
     "object": {"additionalProperties": True},
 }
 

@@ -10,16 +10,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.clients import Models, Schema, answered, pairs, referred, value_in
+from tests.clients import PLAIN, Models, Schema, answered, pairs, referred, value_in
 from tests.contract import LINES
 
 _PLAIN: dict[str, Schema] = {
-    "str": {"type": "string"},
-    "int": {"type": "integer"},
-    "float": {"type": "number"},
-    "bool": {"type": "boolean"},
-    "date": {"type": "string"},
-    "datetime": {"type": "string"},
+    **PLAIN,
     "UUID": {"type": "string"},
     "dict": {"type": "object", "additionalProperties": True},
     "none_type": {"type": "null"},

@@ -19,6 +19,15 @@ import pytest
 from tests.installed import CannotBeHad, installed, run
 
 Schema = dict[str, Any]
+PLAIN: dict[str, Schema] = {
+    "str": {"type": "string"},
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "bool": {"type": "boolean"},
+    "date": {"type": "string"},
+    "datetime": {"type": "string"},
+}
+"""What clients call plain values."""
 
 
 def client(name: str, version: str, digest: str) -> Path:

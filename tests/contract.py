@@ -9,15 +9,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from tests.contract_schema import Schemas, pointed
-from tests.engine_double import Answering, Reply, Request
+from tests.engine_double import Answering, EngineDouble, Reply, Request, double
 
 LINES = "application/x-ndjson"
 """What comes piece by piece: each line is JSON of its own."""
+JSON = "application/json"
 _METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def asked(method: str, path: str, body: Any = None, *, sent_as: str = JSON, **query: str) -> Request:
+    """A question, with a body as JSON if there is one."""
+    headers = {} if body is None else {"content-type": sent_as}
+    return Request(method, path, query, headers, b"" if body is None else json.dumps(body).encode())
 
 
 class Contract:
@@ -41,6 +49,20 @@ class Contract:
             return reply
 
         return answer
+
+    @contextmanager
+    def kept_by(self, answering: Answering, *, under: str = "", unless: str = "//") -> Iterator[EngineDouble]:
+        """A double that listens. What is asked `under` a path, not below `unless`, must in the end have kept to it."""
+        self.faults.clear()
+        watched = self.watched(answering)
+
+        def answer(request: Request) -> Reply:
+            is_watched = request.path.startswith(under) and not request.path.startswith(unless)
+            return watched(request) if is_watched else answering(request)
+
+        with double(answer) as api:
+            yield api
+        assert not self.faults, "\n".join(self.faults)
 
     def faults_of(self, request: Request, reply: Reply) -> list[str]:
         """Returns what is wrong with an exchange, each fault with its place."""

@@ -5,7 +5,6 @@ The description is that of `argo-workflows`, the client that Argo generates from
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +13,8 @@ import pytest
 from tests.argo_double import Argo
 from tests.client_tables import described
 from tests.clients import client, with_null
-from tests.contract import Contract
-from tests.engine_double import Reply, Request, double
+from tests.contract import Contract, asked
+from tests.engine_double import Reply, Request
 from tests.pure.test_argo import *  # noqa: F403
 
 VERSION = "6.7.18"
@@ -40,17 +39,10 @@ def contract() -> Contract:
 def argo(contract: Contract, settings: Any) -> Iterator[Argo]:
     """In the place of the stories' own double: one that is watched."""
     settings.OUTBOUND_ALLOW = ["127.0.0.1"]
-    contract.faults.clear()
     argo = Argo()
-    with double(contract.watched(argo)) as api:
+    with contract.kept_by(argo) as api:
         argo.url = api.url  # type: ignore[attr-defined]
         yield argo
-    assert not contract.faults, "\n".join(contract.faults)
-
-
-def asked(method: str, path: str, body: Any = None, **query: str) -> Request:
-    kind = {} if body is None else {"content-type": "application/json"}
-    return Request(method, path, query, kind, b"" if body is None else json.dumps(body).encode())
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from tests.client_tables import described
 from tests.clients import client
 from tests.contract import Contract
-from tests.engine_double import Reply, Request, double
+from tests.engine_double import Reply, Request
 from tests.monitoring_double import Monitoring
 from tests.pure.test_gates_of_providers import *  # noqa: F403
 
@@ -36,17 +36,10 @@ def contract() -> Contract:
 def monitoring(contract: Contract, settings: Any) -> Iterator[Monitoring]:
     """In the place of the stories' own double: one that is watched where it is Datadog."""
     settings.OUTBOUND_ALLOW = ["127.0.0.1"]
-    contract.faults.clear()
     monitoring = Monitoring()
-    watched = contract.watched(monitoring)
-
-    def answer(request: Request) -> Reply:
-        return watched(request) if request.path.startswith("/api/") else monitoring(request)
-
-    with double(answer) as api:
+    with contract.kept_by(monitoring, under="/api/") as api:
         monitoring.url, monitoring.asked = api.url, api.asked
         yield monitoring
-    assert not contract.faults, "\n".join(contract.faults)
 
 
 def asked(path: str, method: str = "GET", **query: str) -> Request:

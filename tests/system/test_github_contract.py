@@ -16,7 +16,7 @@ import pytest
 
 from activities.engines import Connected
 from activities.runners import Order
-from tests.contract import Contract
+from tests.contract import Contract, asked
 from tests.engine_double import Reply, Request, double
 from tests.github_double import GitHub, storage
 from tests.installed import CannotBeHad, installed, run
@@ -75,11 +75,6 @@ def test_githubs_own_examples_are_understood(contract: Contract, settings: Any) 
     assert [(one.id, one.name) for one in picked] == [("blank.yaml", "CI"), ("linter.yaml", "Linter")]
     assert (started.status, started.reference) == ("running", "1")
     assert seen.link == "https://github.com/octo-org/octo-repo/actions/runs/30433642"
-
-
-def asked(method: str, path: str, body: Any = None, **query: str) -> Request:
-    kind = {} if body is None else {"content-type": "application/json"}
-    return Request(method, path, query, kind, b"" if body is None else json.dumps(body).encode())
 
 
 @pytest.mark.parametrize(

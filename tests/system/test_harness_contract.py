@@ -5,7 +5,6 @@ The description is that of `harness-open-api`, the client that Harness generates
 
 from __future__ import annotations
 
-import json
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,8 +13,8 @@ import pytest
 
 from tests.client_swagger import described
 from tests.clients import client
-from tests.contract import Contract
-from tests.engine_double import Reply, Request, double
+from tests.contract import Contract, asked
+from tests.engine_double import Reply, Request
 from tests.harness_double import Harness
 from tests.pure.test_harness import *  # noqa: F403
 
@@ -51,22 +50,10 @@ def _as_sent(schemas: Mapping[str, Any]) -> Mapping[str, Any]:
 def harness(contract: Contract, settings: Any) -> Iterator[Harness]:
     """In the place of the stories' own double: one that is watched, but for its log service."""
     settings.OUTBOUND_ALLOW = ["127.0.0.1"]
-    contract.faults.clear()
     harness = Harness()
-    watched = contract.watched(harness)
-
-    def answer(request: Request) -> Reply:
-        return harness(request) if request.path.startswith("/gateway/log-service/") else watched(request)
-
-    with double(answer) as api:
+    with contract.kept_by(harness, unless="/gateway/log-service/") as api:
         harness.url = api.url  # type: ignore[attr-defined]
         yield harness
-    assert not contract.faults, "\n".join(contract.faults)
-
-
-def asked(method: str, path: str, body: Any = None, **query: str) -> Request:
-    kind = {} if body is None else {"content-type": "application/json"}
-    return Request(method, path, query, kind, b"" if body is None else json.dumps(body).encode())
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.contract import Contract
+from tests.contract import asked as question
 from tests.engine_double import Reply, Request, double
 from tests.installed import CannotBeHad, installed, run
 from tests.jira_double import Jira
@@ -90,8 +91,7 @@ def jira(request: pytest.FixtureRequest, contract: Contract, old: Contract, sett
 
 
 def asked(method: str, path: str, body: Any = None, **query: str) -> Request:
-    kind = {} if body is None else {"content-type": "application/json"}
-    return Request(method, f"/rest/api/3{path}", query, kind, b"" if body is None else json.dumps(body).encode())
+    return question(method, f"/rest/api/3{path}", body, **query)
 
 
 @pytest.mark.parametrize(
