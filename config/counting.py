@@ -13,10 +13,8 @@ import redis
 from django.conf import settings
 from django.core.cache import cache as here
 from django.db import connection
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from config.hints import PATIENCE, PAUSE, address_of
+from config.hints import PAUSE, client_of
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +41,7 @@ class _Counter:
     """The way to Redis, tried again only after a pause when it is cut."""
 
     def __init__(self, url: str) -> None:
-        once_more = Retry(NoBackoff(), 1)  # Redis may have been restarted since the last time
-        self._client = redis.Redis.from_url(
-            address_of(url), socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=once_more
-        )
+        self._client = client_of(url)
         self._away_until = 0.0
 
     def count(self, key: str, within: int) -> int | None:

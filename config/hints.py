@@ -35,6 +35,14 @@ def address_of(url: str) -> str:
     return url.replace("redis+socket://", "unix://", 1).replace("virtual_host=", "db=")
 
 
+def client_of(url: str) -> redis.Redis:
+    """Return a way to the broker's Redis that soon gives up: after `PATIENCE`, and one more try."""
+    once_more = Retry(NoBackoff(), 1)  # Redis may have been restarted since the last word
+    return redis.Redis.from_url(
+        address_of(url), socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=once_more
+    )
+
+
 def channel_of(pool: redis.ConnectionPool | redis.asyncio.ConnectionPool) -> str:
     """Return where the hints of this installation are told: channels are shared by all of a server's databases."""
     return f"pilothouse.changed.{pool.connection_kwargs.get('db', 0)}"
@@ -129,10 +137,7 @@ class _Teller:
     """The way to Redis, tried again only after a pause when it is cut."""
 
     def __init__(self, url: str) -> None:
-        once_more = Retry(NoBackoff(), 1)  # Redis may have been restarted since the last word
-        self._client = redis.Redis.from_url(
-            address_of(url), socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=once_more
-        )
+        self._client = client_of(url)
         self._silent_until = 0.0
         self._is_cut = False
 
