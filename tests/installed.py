@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import fcntl
+import http.client
 import os
 import shutil
 import signal
@@ -117,10 +118,10 @@ def free_port() -> int:
 
 
 def read(url: str) -> bytes:
-    """What an address answers as JSON, nothing if it does not."""
+    """What an address answers as JSON, nothing if it does not, or not to the end."""
     try:
         request = urllib.request.Request(url, headers={"Accept": "application/json"})
         with urllib.request.urlopen(request, timeout=5) as answer:
             return bytes(answer.read())
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return b""

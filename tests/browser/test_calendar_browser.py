@@ -116,6 +116,27 @@ def test_a_release_is_moved_by_keys_once_its_consequences_were_shown(
     assert times(hotfix) == (AT + day, AT + 2 * day + 2 * hour)
 
 
+def test_the_key_after_a_closed_dialog_moves_from_where_the_release_is(
+    live_server: LiveServer, page: Page, complaints: list[str], hotfix: Release
+) -> None:
+    sign_in(page, live_server, "manager")
+    open_view(page, live_server, "week")
+    tile(page, hotfix).locator(".what").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    shut = page.get_by_role("dialog").get_by_role("button", name="Close")
+    expect(shut).to_be_visible()
+    # In one breath, before the browser has told of the dialog's end.
+    shut.evaluate(f"""shut => {{
+        shut.click();
+        const tile = document.querySelector('.tile[data-pk="{hotfix.pk}"] .what');
+        tile.dispatchEvent(new KeyboardEvent("keydown", {{ key: "ArrowRight", bubbles: true }}));
+    }}""")
+    expect(page.locator(".cal-tip")).to_contain_text("Thu 6 Jun, 10:00")
+    page.keyboard.press("Escape")
+    expect(page.locator("#cal-says")).to_have_text("It stays where it was.")
+
+
 def test_a_release_is_dragged_to_another_day_and_hour_and_resized(
     live_server: LiveServer, page: Page, complaints: list[str], hotfix: Release
 ) -> None:

@@ -103,7 +103,7 @@
     shut.className = "quiet-button shut";
     shut.setAttribute("aria-label", "Close");
     shut.append("✕");
-    shut.addEventListener("click", () => dialog.close());
+    shut.addEventListener("click", close);
     dialog.prepend(shut);
     dialog.setAttribute("aria-label", dialog.querySelector("h1")?.textContent.trim() || "Release");
     if (!dialog.open) dialog.showModal();
@@ -132,15 +132,20 @@
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog || event.target.closest("[data-shut]")) {
       event.preventDefault();
-      dialog.close();
+      close();
     }
   });
-  dialog.addEventListener("close", () => {
+  /* At once: the dialog's own event comes later, when the next key may have been pressed. */
+  function close() {
     const pk = lifted?.tile.dataset.pk;
     drop();
     dialog.replaceChildren();
     delete dialog.dataset.mark;
+    dialog.close();
     if (pk) calendar().querySelector(`.tile[data-pk="${pk}"] .what`)?.focus();
+  }
+  dialog.addEventListener("close", () => {
+    if (dialog.childElementCount) close();
   });
 
   async function foresee() {
@@ -183,7 +188,13 @@
   }
 
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || dialog.open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (dialog.open) {
+      if (event.key !== "Escape") return;
+      event.preventDefault();
+      close();
+      return;
+    }
     if (event.target.closest("input, select, textarea, [contenteditable]")) return;
     const tile = event.target.closest(".tile.can-move");
     if (tile && push(event, tile)) event.preventDefault();
