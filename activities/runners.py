@@ -58,7 +58,8 @@ class Order:
     `key` names the attempt ("<activity run id>-<attempt>") and makes a start idempotent; `connection` are the
     connection's settings and `spec` the activity's automated block; `masks` are values that may appear in no log;
     `timeout` is in seconds, None for no limit. `again` says that the key may have been started before, though no answer
-    is known; `started_at` is when the attempt began; `progress` is what the last look that was recorded has told.
+    is known; `started_at` is when the attempt began; `progress` and `log_parts` are what the last look that was
+    recorded has told.
     """
 
     key: str
@@ -71,6 +72,7 @@ class Order:
     again: bool = False
     started_at: datetime | None = None
     progress: Mapping[str, Any] | None = field(default=None, repr=False)
+    log_parts: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,11 @@ class Outcome:
     """What is known of an attempt now.
 
     `reference` finds the work again and `link` shows it to a person; `log` is the new text since the offset that was
-    asked with and `log_offset` the one to ask with next (the provider's own unit, 0 at the start); `look_in` says in
-    how many seconds the next look is useful, None once the work is over or if the provider cannot tell. `progress` is
-    a small document of how far it is, shown while it runs and afterwards, None if there is no news: `text` in words,
-    `share` of the whole from 0 to 1, `curve` to be drawn; whatever else it holds is handed back to the next look.
+    asked with and `log_offset` the one to ask with next (the provider's own unit, 0 at the start), together with
+    `log_parts`, where an offset alone does not tell what has been read; `look_in` says in how many seconds the next
+    look is useful, None once the work is over or if the provider cannot tell. `progress` is a small document of how
+    far it is, shown while it runs and afterwards, None if there is no news: `text` in words, `share` of the whole from
+    0 to 1, `curve` to be drawn; whatever else it holds is handed back to the next look.
     """
 
     status: Status
@@ -93,10 +96,11 @@ class Outcome:
     log_offset: int = 0
     look_in: float | None = None
     progress: Mapping[str, Any] | None = None
+    log_parts: str = ""
 
     def __post_init__(self) -> None:
         """Makes texts from outside fit to be stored: odd bytes never keep the end of work from being recorded."""
-        for name in ("reference", "link", "error", "log"):
+        for name in ("reference", "link", "error", "log", "log_parts"):
             object.__setattr__(self, name, _writable(getattr(self, name)))
         if self.outputs:
             outputs = {_writable(name): _writable(text) for name, text in self.outputs.items()}

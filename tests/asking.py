@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from activities.engines import Engine
@@ -31,3 +32,7 @@ class Asking:
     def look(self, order: Order, reference: str, offset: int = 0) -> Outcome:
         found: Outcome = self.ask(lambda web: self.engine.look(order, reference, offset, web))
         return found
+
+    def look_on(self, order: Order, reference: str, last: Outcome) -> Outcome:
+        """Looks again, from where the last look has stopped."""
+        return self.look(replace(order, log_parts=last.log_parts), reference, last.log_offset)

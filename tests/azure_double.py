@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 from tests.engine_double import Reply, Request
 
@@ -96,7 +97,8 @@ class Azure:
             case []:
                 return Reply(body=build)
             case ["timeline"]:
-                return Reply(body={"records": self.records}) if self.records else Reply(body=b"null")
+                known = [{"id": str(uuid5(NAMESPACE_OID, one["name"])), **one} for one in self.records]
+                return Reply(body={"records": known}) if known else Reply(body=b"null")
             case ["logs", log]:
                 if log in self.logs:
                     return Reply(body=self.logs[log])

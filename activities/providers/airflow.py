@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -68,20 +69,20 @@ class AirflowEngine:
         status, link = _ENDS.get(str(run.get("state")), "running"), dag.link(reference)
         read = partial(airflow_logs.read_log, dag, reference)
         if status == "running":
-            log, offset = "", log_offset
-            if run.get("state") == "running":
-                log, offset = await followed(airflow_logs.parts_of(dag, reference), log_offset, read)
-            return Outcome("running", reference, link, log=log, log_offset=offset)
+            running = Outcome("running", reference, link, log_offset=log_offset)
+            if run.get("state") != "running":
+                return running
+            return replace(running, **await followed(airflow_logs.parts_of(dag, reference), order, log_offset, read))
         error, shown = await airflow_logs.story(dag, reference)
         begun = await airflow_logs.parts_of(dag, reference) if log_offset else []
-        log, offset = await ended(begun, log_offset, read, shown)
+        grown = await ended(begun, order, log_offset, read, shown)
         if status == "failed" and str(run.get("note") or "").startswith(CANCELLED):
-            return Outcome("cancelled", reference, link, {}, f"{CANCELLED}.", log, offset)
+            return Outcome("cancelled", reference, link, {}, f"{CANCELLED}.", **grown)
         outputs: dict[str, str] = {}
         if status == "succeeded":
             outputs, error = await _outputs(dag, reference, order.spec.get("settings", {}).get("outputs", ""))
             status = "failed" if error else status
-        return Outcome(status, reference, link, outputs, error, log, offset)
+        return Outcome(status, reference, link, outputs, error, **grown)
 
     async def cancel(self, order: Order, reference: str, web: Web) -> None:
         """Marks the run as failed, with a note that says why; one that is over stays as it ended."""

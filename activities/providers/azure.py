@@ -17,6 +17,7 @@ import hmac
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -106,23 +107,23 @@ class AzureEngine:
             return Outcome("failed", reference, error="The run is no longer there: it was deleted in Azure DevOps.")
         read = partial(_log, project, reference)
         if build.get("status") != "completed":
-            log, offset = "", log_offset
-            if build.get("status") != "notStarted":
-                log, offset = await followed(_parts(project, reference), log_offset, read)
-            return Outcome("running", reference, _link(build), log=log, log_offset=offset)
+            running = Outcome("running", reference, _link(build), log_offset=log_offset)
+            if build.get("status") == "notStarted":
+                return running
+            return replace(running, **await followed(_parts(project, reference), order, log_offset, read))
         result = str(build.get("result"))
         status = _ENDS.get(result, "failed")
         if result == "partiallySucceeded" and order.spec.get("settings", {}).get("accept_partial"):
             status = "succeeded"
         records = await _records(project, reference)
         error, shown = _story(records, result)
-        log, offset = await ended(_parts_in(records), log_offset, read, shown)
+        grown = await ended(_parts_in(records), order, log_offset, read, shown)
         outputs = {"commit": str(build["sourceVersion"])} if build.get("sourceVersion") else {}
         if status == "succeeded":
             handed, error = await _outputs(project, build, web)
             outputs |= handed
             status = "failed" if error else status
-        return Outcome(status, reference, _link(build), outputs, error, log, offset)
+        return Outcome(status, reference, _link(build), outputs, error, **grown)
 
     async def cancel(self, order: Order, reference: str, web: Web) -> None:
         """Cancels the run; one that is over stays as it ended."""
@@ -286,7 +287,7 @@ def _part(step: Mapping[str, Any]) -> Part:
     log = step.get("log")
     number = log.get("id") if isinstance(log, dict) else None
     over = step.get("state") == "completed" or step.get("result") is not None
-    return Part(str(number or ""), str(step.get("name")), over)
+    return Part(str(step.get("id")), str(step.get("name")), over, str(number or ""))
 
 
 def _parts_in(records: Sequence[Mapping[str, Any]]) -> list[Part]:
@@ -301,11 +302,11 @@ async def _parts(project: Project, build: str) -> list[Part]:
 
 
 async def _log(project: Project, build: str, part: Part, offset: int) -> Piece | None:
-    if not part.id:
+    if not part.log:
         return None
     answer = await project.ask(
         "GET",
-        f"/build/builds/{quote(build)}/logs/{part.id}",
+        f"/build/builds/{quote(build)}/logs/{part.log}",
         headers={"accept": "text/plain"},
         accept=(403, 404, 410),
         most=most_of(part, offset),

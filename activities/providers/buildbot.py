@@ -103,8 +103,8 @@ class BuildbotEngine:
         buildset = first(answer, "buildsets")
         read = partial(read_log, place)
         if not buildset.get("complete"):
-            log, offset = await followed(parts_of(place, reference), log_offset, read)
-            return Outcome("running", reference, log=log, log_offset=offset)
+            grown = await followed(parts_of(place, reference), order, log_offset, read)
+            return Outcome("running", reference, **grown)
         requests = await place.requests(reference)
         code = _worst([buildset.get("results"), *(one.get("results") for one in requests)])
         status, said = _ENDS.get(code, ("failed", "unknown"))
@@ -118,12 +118,12 @@ class BuildbotEngine:
             return Outcome(end, reference, error=_UNBUILT.get(code, f"Buildbot says: {said}; nothing was built."))
         error, last = await self._story(place, shown, said)
         begun = await parts_of(place, reference) if log_offset else []
-        log, offset = await ended(begun, log_offset, read, last)
+        grown = await ended(begun, order, log_offset, read, last)
         outputs, fault = await self._outputs(place, builds)
         if status == "succeeded":
             status, error = ("failed", fault) if fault else (status, "")
         link = place.link_of(shown["buildrequestid"])
-        return Outcome(status, reference, link, outputs, error, log, offset)
+        return Outcome(status, reference, link, outputs, error, **grown)
 
     async def cancel(self, order: Order, reference: str, web: Web) -> None:
         """Stops what is being built of the buildset, and takes back what is not yet."""

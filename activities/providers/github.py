@@ -124,13 +124,13 @@ class GitHubEngine:
         run = answer.mapping()
         read = partial(_log, place)
         if run.get("status") != "completed":
-            log, offset = await followed(_parts(place, reference), log_offset, read)
-            return replace(_running(run), log=log, log_offset=offset)
+            grown = await followed(_parts(place, reference), order, log_offset, read)
+            return replace(_running(run), **grown)
         conclusion = str(run.get("conclusion"))
         status = _ENDS.get(conclusion, "failed")
         jobs = await _jobs(place, reference)
         error, shown = _story(jobs, conclusion)
-        log, offset = await ended(_parts_in(jobs), log_offset, read, shown)
+        grown = await ended(_parts_in(jobs), order, log_offset, read, shown)
         outputs: dict[str, str] = {"commit": str(run["head_sha"])} if run.get("head_sha") else {}
         if status == "succeeded":
             handed, fault = await self._outputs(place, reference)
@@ -138,7 +138,7 @@ class GitHubEngine:
             if fault:
                 status, error = "failed", fault
         told = error if status != "succeeded" else ""
-        return Outcome(status, reference, _link(run), outputs, told, log, offset)
+        return Outcome(status, reference, _link(run), outputs, told, **grown)
 
     async def cancel(self, order: Order, reference: str, web: Web) -> None:
         """Cancels the run."""

@@ -113,11 +113,11 @@ class GitLabEngine:
         status = _ENDS.get(said)
         read = partial(_trace, place)
         if status is None:
-            log, offset = await followed(_parts(place, reference), log_offset, read)
-            return replace(_running(pipeline), log=log, log_offset=offset)
+            grown = await followed(_parts(place, reference), order, log_offset, read)
+            return replace(_running(pipeline), **grown)
         jobs = await _jobs(place, reference)
         error, shown = _story(_latest(jobs), pipeline)
-        log, offset = await ended(_parts_in(jobs), log_offset, read, shown)
+        grown = await ended(_parts_in(jobs), order, log_offset, read, shown)
         outputs: dict[str, str] = {"commit": str(pipeline["sha"])} if pipeline.get("sha") else {}
         if status == "succeeded":
             error = ""
@@ -125,7 +125,7 @@ class GitLabEngine:
             outputs |= handed
             if fault:
                 status, error = "failed", fault
-        return Outcome(status, reference, _link(pipeline), outputs, error, log, offset)
+        return Outcome(status, reference, _link(pipeline), outputs, error, **grown)
 
     async def cancel(self, order: Order, reference: str, web: Web) -> None:
         """Cancels the pipeline's jobs."""

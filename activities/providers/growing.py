@@ -1,10 +1,12 @@
 """The logs of work that is done in parts (jobs, steps, tasks), read while they grow: one part after the other.
 
-1. Parts stand in the order in which they began, so that nothing new ever stands before what has been read.
-2. A log's offset is the number of a part and an offset in it, in one integer that only grows.
+1. Parts are read in the order in which they began, as the engine tells it. One that turns up later comes after those
+   that have been read: these are known by their marks (`Order.log_parts`), also where the engine's order changes.
+2. A log's offset is the number of a part in this order and an offset in it, in one integer that only grows.
 3. A look reads on where the last one has stopped, and goes on to the next part once this one is over.
 4. While a part goes on only whole lines are taken: a secret is never split between two looks, so it is always masked.
-5. The last part's log may come late: it is asked for again until there is one, or a later part.
+5. The last part's log may come late: it is asked for again until there is one, or a later part. So it is with a part
+   that was being read and of which the engine tells no more.
 6. Once everything is over, the rest of the part that was being read follows, and the part that tells why.
 
 A log that cannot be had just now keeps nobody from seeing how the work stands.
@@ -12,11 +14,16 @@ A log that cannot be had just now keeps nobody from seeing how the work stands.
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from http import HTTPStatus
+from itertools import islice
+from typing import TypedDict
 
 from activities.engines import MOST_LOG
+from activities.runners import Order
 from activities.web.answers import Answer
 from activities.web.client import SIZE
 from config.errors import RunnerError, RunnerRefused, RunnerUnavailable
@@ -30,11 +37,12 @@ AT_ONCE = 5
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A job, a step or a task that has begun."""
+    """A job, a step or a task that has begun; `log` names its log, where `id` does not."""
 
     id: str
     name: str
     is_over: bool
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +53,34 @@ class Piece:
     offset: int
 
 
+class Grown(TypedDict):
+    """What an outcome says of a log: the new text, and with what the next look goes on."""
+
+    log: str
+    log_offset: int
+    log_parts: str
+
+
 Reading = Callable[[Part, int], Awaitable[Piece | None]]
 """Reads a part's log from an offset on; None if there is none (yet)."""
 
 
-async def followed(listing: Awaitable[Sequence[Part]], log_offset: int, read: Reading) -> tuple[str, int]:
-    """Returns what the parts of work that goes on have written since an offset, and the next one.
+async def followed(listing: Awaitable[Sequence[Part]], order: Order, log_offset: int, read: Reading) -> Grown:
+    """Returns what the parts of work that goes on have written since an offset.
 
     Raises RunnerUnavailable only where the engine asks to be left alone.
     """
     number, offset = divmod(log_offset, PART)
     told: list[str] = []
+    parts: dict[str, Part | None] = {}
     try:
-        parts = (await listing)[:MOST_PARTS]
-        for part in parts[number : number + AT_ONCE]:
-            piece = await read(part, offset)
-            if piece is None and part is parts[-1]:
+        parts = _in_order(await listing, order)
+        for mark, part in islice(parts.items(), number, min(number + AT_ONCE, MOST_PARTS)):
+            piece = await read(part, offset) if part is not None else None
+            if piece is None and mark == next(reversed(parts)):
                 break
-            if not offset and (part.is_over or (piece is not None and piece.text)):
-                told.append(_title(part))
-            told.append(piece.text if piece is not None else "")
-            if not part.is_over:
+            told += _told(part, piece, offset)
+            if part is not None and not part.is_over:
                 offset = piece.offset if piece is not None else offset
                 break
             number, offset = number + 1, 0
@@ -74,19 +89,22 @@ async def followed(listing: Awaitable[Sequence[Part]], log_offset: int, read: Re
             raise
     except RunnerError:
         pass
-    return "".join(told), min(number, MOST_PARTS - 1) * PART + offset
+    marks = " ".join(islice(parts, number + bool(offset))) if parts else order.log_parts
+    return Grown(log="".join(told), log_offset=min(number, MOST_PARTS - 1) * PART + offset, log_parts=marks)
 
 
-async def ended(parts: Sequence[Part], log_offset: int, read: Reading, shown: Sequence[Part]) -> tuple[str, int]:
-    """Returns the rest of a log once everything is over, and the last offset.
+async def ended(listed: Sequence[Part], order: Order, log_offset: int, read: Reading, shown: Sequence[Part]) -> Grown:
+    """Returns the rest of a log once everything is over.
 
     It is the rest of the part that was being read, and the first of `shown` that has a log, if nobody has seen it yet.
     """
     number, offset = divmod(log_offset, PART)
     told: list[str] = []
-    if offset and number < len(parts) and (rest := await _had(read, parts[number], offset)) is not None:
+    parts = list(_in_order(listed, order).values())
+    current = parts[number] if offset and number < len(parts) else None
+    if current is not None and (rest := await _had(read, current, offset)) is not None:
         told.append(rest.text)
-    seen = {part.id for part in parts[: number + bool(offset)]} if log_offset else set()
+    seen = {part.id for part in parts[: number + bool(offset)] if part is not None} if log_offset else set()
     for part in shown:
         if part.id in seen:
             break
@@ -94,7 +112,25 @@ async def ended(parts: Sequence[Part], log_offset: int, read: Reading, shown: Se
             told += [_title(part) if log_offset else "", piece.text]
             break
     log = "".join(told)
-    return log, log_offset + bool(log)
+    return Grown(log=log, log_offset=log_offset + bool(log), log_parts=order.log_parts)
+
+
+def _in_order(parts: Sequence[Part], order: Order) -> dict[str, Part | None]:
+    """The parts by their marks: those that have been read, None where there is none any more, then the others."""
+    return dict.fromkeys(order.log_parts.split()) | {_mark(part): part for part in parts}
+
+
+def _mark(part: Part) -> str:
+    """A short name without spaces, so that many of them are no burden."""
+    return urlsafe_b64encode(blake2b(part.id.encode(), digest_size=6).digest()).decode()
+
+
+def _told(part: Part | None, piece: Piece | None, offset: int) -> list[str]:
+    """What a look tells of a part, under its name if it is the first to tell of it."""
+    if part is None:
+        return []
+    text = piece.text if piece is not None else ""
+    return [_title(part) if not offset and (part.is_over or text) else "", text]
 
 
 async def _had(read: Reading, part: Part, offset: int) -> Piece | None:

@@ -96,12 +96,12 @@ class HarnessEngine:
             return Outcome("failed", reference, error="The execution is no longer there: it was deleted in Harness.")
         status, nodes = _status(told, order), _nodes(told)
         if status == "running":
-            log, offset = await followed(_parts(nodes), log_offset, project.log)
-            return Outcome("running", reference, link, log=log, log_offset=offset)
+            grown = await followed(_parts(nodes), order, log_offset, project.log)
+            return Outcome("running", reference, link, **grown)
         error, shown = _story(told, nodes)
-        log, offset = await ended(_parts_in(nodes), log_offset, project.log, shown)
+        grown = await ended(_parts_in(nodes), order, log_offset, project.log, shown)
         outputs = _outputs(nodes) if status == "succeeded" else {}
-        return Outcome(status, reference, link, outputs, error if status != "succeeded" else "", log, offset)
+        return Outcome(status, reference, link, outputs, error if status != "succeeded" else "", **grown)
 
     async def cancel(self, order: Order, reference: str, web: Web) -> None:
         """Aborts the execution; one that is over stays as it ended."""

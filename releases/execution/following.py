@@ -45,7 +45,7 @@ _TAKING = """
     SELECT t.id, r.release_id, r.id, t.number, t.connection, t.work, t.started_at, t.reference, t.error,
            t.reference = '' AND t.looks > 1, t.cancel_at IS NOT NULL, t.status = 'running',
            r.state = 'running' AND r.attempt = t.number, r.node, r.items, r.deadline_at,
-           coalesce(l.offset, 0), t.progress
+           coalesce(l.offset, 0), coalesce(l.parts, ''), t.progress
       FROM t JOIN releases_activityrun r ON r.id = t.activity_run_id
       LEFT JOIN releases_attemptlog l ON l.attempt_id = t.id"""
 _TAKE = """
@@ -123,6 +123,7 @@ class Taken(NamedTuple):
     items: str
     deadline_at: datetime | None
     log_offset: int
+    log_parts: str
     progress: dict[str, Any] | None
     lease: datetime
 

@@ -154,7 +154,7 @@ def _write_log(claimed: Claim, outcome: Outcome) -> None:
     attempt = Attempt.objects.only("id").get(activity_run_id=claimed.run_id, number=claimed.attempt)
     most = MOST_LOG if outcome.is_over else MOST_LOG - KEPT_FOR_THE_END
     row, made = AttemptLog.objects.get_or_create(
-        attempt=attempt, defaults={"text": outcome.log[:most], "offset": outcome.log_offset}
+        attempt=attempt, defaults={"text": outcome.log[:most], "offset": outcome.log_offset, "parts": outcome.log_parts}
     )
     is_late = claimed.log_offset not in (None, row.offset)
     if made or (is_late and not outcome.is_over):
@@ -165,4 +165,5 @@ def _write_log(claimed: Claim, outcome: Outcome) -> None:
         AttemptLog.objects.filter(pk=row.pk, offset=row.offset).update(
             text=Concat("text", Value(more[: max(0, most - len(row.text))])),
             offset=max(row.offset, outcome.log_offset),
+            parts=outcome.log_parts,
         )

@@ -92,6 +92,7 @@ def _order(taken: Taken, line: Line, key: str, revealed: Revealed) -> Order:
         again=taken.again,
         started_at=taken.started_at,
         progress=taken.progress,
+        log_parts=taken.log_parts,
     )
 
 

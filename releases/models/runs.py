@@ -173,11 +173,15 @@ class Attempt(models.Model):
 
 
 class AttemptLog(models.Model):
-    """What an attempt wrote, masked, as far as it has been read (`offset` is the reader's place in it)."""
+    """What an attempt wrote, masked, as far as it has been read.
+
+    `offset` and `parts` are the reader's place in it: Outcome's `log_offset` and `log_parts`.
+    """
 
     attempt = models.OneToOneField(Attempt, models.CASCADE, primary_key=True, related_name="log")
     text = models.TextField(blank=True)
     offset = models.BigIntegerField(default=0)
+    parts = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
         default_permissions = ("view",)

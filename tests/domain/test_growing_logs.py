@@ -69,6 +69,9 @@ def test_lines_are_kept_while_the_build_runs_and_each_but_once(buildbot: Buildbo
         assert looked().endswith("done\n")
         buildbot.steps = [{**STEP, "results": 0}, {**STEP, "stepid": 5, "name": "rest", "started_at": 2}]
         looked()
+        assert "rest" not in AttemptLog.objects.get().text, "it has written nothing yet"
+        buildbot.logs[6] = ["early"]
+        buildbot.steps.insert(0, {**STEP, "stepid": 6, "name": "beside", "started_at": 0.5, "results": 0})
         asked = len(buildbot.asked)
         looked()
         assert not [one.path for one in buildbot.asked[asked:] if "/steps/4/" in one.path], "it is read to its end"
@@ -77,6 +80,7 @@ def test_lines_are_kept_while_the_build_runs_and_each_but_once(buildbot: Buildbo
         until(lambda: run_of(release, "build/compile").state == "succeeded")
     assert "again: ***\ndone\n" in AttemptLog.objects.get().text
     assert AttemptLog.objects.get().text.count("signing in") == 1
+    assert AttemptLog.objects.get().text.count("── beside ──\nearly\n") == 1
 
 
 def test_of_a_log_without_end_the_beginning_and_the_end_are_kept(buildbot: Buildbot) -> None:

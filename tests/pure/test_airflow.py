@@ -11,6 +11,7 @@ import pytest
 
 from activities.engines import Calling, Connected
 from activities.providers.airflow import AirflowEngine
+from activities.providers.airflow_logs import MOST_TRIED
 from activities.runners import Order, Outcome, runner_for
 from config.errors import RunnerError, RunnerRefused, RunnerUnavailable
 from tests.airflow_double import Airflow
@@ -144,6 +145,32 @@ def test_a_failure_names_the_task_and_shows_its_log(airflow: Airflow) -> None:
         "RuntimeError: no build\n"
         "end of build 2\n"
     )
+
+
+def test_tries_that_are_asked_for_no_more_move_no_other_log(airflow: Airflow) -> None:
+    order = order_for(airflow)
+    start(order)
+    airflow.runs[RUN]["state"] = "running"
+    names = [f"t{number}" for number in range(MOST_TRIED)]
+
+    def tried(name: str, number: int, state: str, at: str) -> dict[str, Any]:
+        return {"task_id": name, "state": state, "try_number": number, "map_index": -1, "start_date": at}
+
+    for second, name in enumerate(["early", *names]):
+        airflow.logs[f"{name} 1"] = [{"event": f"{name} failed"}]
+        airflow.logs[f"{name} 2"] = [{"event": f"{name} done"}]
+        airflow.earlier[name] = [tried(name, 1, "failed", f"2026-11-27T10:00:0{second}")]
+    later = [tried(name, 2, "success", f"2026-11-27T10:01:0{second}") for second, name in enumerate(names)]
+    airflow.tasks = [*later, tried("early", 1, "running", "2026-11-27T10:00:00")]
+    first = look(order)
+    assert first.log == "── early ──\nearly failed\n"
+    airflow.tasks[-1] = tried("early", 2, "success", "2026-11-27T10:02:00")
+    last, told = first, ""
+    for _ in range(4):
+        last = ASKING.look_on(order, RUN, last)
+        told += last.log
+    expected = [*(f"{name} failed" for name in names), *(f"{name} done" for name in [*names, "early"])]
+    assert [line for line in told.splitlines() if "──" not in line] == expected
 
 
 def test_the_log_of_each_try_is_followed_from_its_line_while_it_grows(airflow: Airflow) -> None:

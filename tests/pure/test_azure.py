@@ -184,6 +184,25 @@ def test_the_log_of_each_step_is_followed_once_its_agent_sends_it(azure: Azure) 
     assert (last.status, last.log) == ("succeeded", "linking\n── Deploy ──\ndeployed\n")
 
 
+def test_a_step_of_an_agent_whose_clock_is_behind_is_shown_after_what_was_read(azure: Azure) -> None:
+    order = order_for(azure)
+    start(order)
+    azure.builds[100]["status"] = "inProgress"
+    azure.logs |= {"5": b"one\n", "6": b"two\n"}
+    step: dict[str, Any] = {"type": "Task", "state": "inProgress"}
+    build = {**step, "name": "Build", "startTime": "2026-11-27T10:00:10Z", "log": {"id": 5}}
+    test = {**step, "name": "Test", "startTime": "2026-11-27T10:00:05Z", "log": {"id": 6}}
+    azure.records = [build]
+    first = look(order)
+    assert first.log == "── Build ──\none\n"
+    azure.records = [test, build]
+    azure.logs["5"] += b"three\n"
+    second = ASKING.look_on(order, "100", first)
+    assert second.log == "three\n"
+    azure.finish(100, "failed", {**test, "result": "failed"}, {**build, "result": "succeeded"})
+    assert ASKING.look_on(order, "100", second).log == "── Test ──\ntwo\n"
+
+
 def test_what_is_not_an_end_goes_on_and_what_was_deleted_has_failed(azure: Azure) -> None:
     order = order_for(azure)
     start(order)

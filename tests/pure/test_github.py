@@ -179,6 +179,23 @@ def test_the_log_of_each_job_is_shown_as_soon_as_the_job_is_over(github: GitHub)
     assert last.log.endswith("log of 2\n")
 
 
+def test_a_job_that_is_told_of_later_though_it_ended_in_the_same_second_is_shown_after_the_first(
+    github: GitHub,
+) -> None:
+    order, at = order_for(github), "2026-11-27T10:01:00Z"
+    start(order)
+    github.runs[100]["status"] = "in_progress"
+    lint = {"id": 9, "name": "lint", "conclusion": "success", "completed_at": at}
+    github.jobs[100] = [lint]
+    first = look(order, "100")
+    assert first.log.endswith("log of 9\n")
+    github.jobs[100] = [{**lint, "id": 8, "name": "unit"}, lint]
+    second = ASKING.look_on(order, "100", first)
+    assert (second.log.startswith("── unit ──\n"), second.log.endswith("log of 8\n")) == (True, True)
+    github.finish(100, "success", *github.jobs[100])
+    assert ASKING.look_on(order, "100", second).log == ""
+
+
 def test_a_failure_says_where_and_shows_the_log_of_the_job_that_failed(github: GitHub) -> None:
     order = order_for(github)
     start(order)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from activities.engines import MOST_LOG
-from activities.providers.growing import PART, Part, Piece, ended, followed, most_of, piece_of
+from activities.providers.growing import PART, Grown, Part, Piece, ended, followed, most_of, piece_of
+from activities.runners import Order
 from activities.web.answers import Answer
 from config.errors import RunnerRefused, RunnerUnavailable
 from tests.loops import finish
@@ -20,6 +21,7 @@ class Logs:
         self.texts, self.open = texts, set[str]()
         self.broken: Exception | None = None
         self.read_parts: list[str] = []
+        self.log_parts = ""
 
     async def parts(self) -> list[Part]:
         return [Part(name, name, name not in self.open) for name in self.texts]
@@ -32,14 +34,20 @@ class Logs:
         return piece_of(answer, part, offset) if self.texts[part.id] != "none" else None
 
     def look(self, offset: int = 0) -> tuple[str, int]:
-        return finish(followed(self.parts(), offset, self.read))
+        grown = finish(followed(self.parts(), self.order(), offset, self.read))
+        self.log_parts = grown["log_parts"]
+        return grown["log"], grown["log_offset"]
 
     def end(self, offset: int, *shown: str) -> tuple[str, int]:
-        async def story() -> tuple[str, int]:
+        async def story() -> Grown:
             parts: Sequence[Part] = await self.parts()
-            return await ended(parts, offset, self.read, [one for one in parts if one.id in shown])
+            return await ended(parts, self.order(), offset, self.read, [one for one in parts if one.id in shown])
 
-        return finish(story())
+        grown = finish(story())
+        return grown["log"], grown["log_offset"]
+
+    def order(self) -> Order:
+        return Order("1-1", {}, {}, log_parts=self.log_parts)
 
 
 def test_each_look_takes_the_whole_lines_that_are_new_and_goes_on_to_the_next_part() -> None:
@@ -90,6 +98,43 @@ def test_a_look_reads_a_few_parts_and_the_next_one_goes_on() -> None:
     told, offset = logs.look(offset)
     assert (told, offset) == ("── p5 ──\n5\n── p6 ──\n6\n", 7 * PART)
     assert logs.look(offset) == ("", offset)
+
+
+def test_a_part_that_turns_up_before_those_that_were_read_comes_after_them() -> None:
+    logs = Logs(lint="one\n", build="two\n")
+    logs.open = {"build"}
+    told, offset = logs.look()
+    assert (told, offset) == ("── lint ──\none\n── build ──\ntwo\n", PART + 4)
+    logs.texts = {"unit": "three\n", "build": "two\nfour\n", "lint": "one\n"}
+    assert logs.look(offset) == ("four\n", PART + 9)
+    logs.open = set()
+    told, offset = logs.look(PART + 9)
+    assert (told, offset) == ("── unit ──\nthree\n", 3 * PART)
+    assert logs.end(offset, "unit") == ("", offset)
+
+
+def test_in_the_end_what_was_seen_is_known_by_its_mark_wherever_it_stands() -> None:
+    logs = Logs(lint="one\n")
+    assert logs.look() == ("── lint ──\none\n", PART)
+    logs.texts = {"test": "why\n", "lint": "one\n"}
+    assert logs.end(PART, "lint") == ("", PART)
+    assert logs.end(PART, "test") == ("── test ──\nwhy\n", PART + 1)
+
+
+def test_a_part_that_is_told_of_no_more_is_waited_for_until_there_is_another_one() -> None:
+    logs = Logs(lint="one\n", build="two\n")
+    logs.open = {"build"}
+    told, offset = logs.look()
+    texts, logs.texts = logs.texts, {}
+    assert logs.look(offset) == ("", offset)
+    logs.texts = {"lint": "one\n"}
+    assert logs.look(offset) == ("", offset)
+    logs.texts = {**texts, "build": "two\nthree\n"}
+    assert logs.look(offset) == ("three\n", PART + 10)
+    logs.texts = {"lint": "one\n", "deploy": "four\n"}
+    told, offset = logs.look(PART + 10)
+    assert (told, offset) == ("── deploy ──\nfour\n", 3 * PART)
+    assert logs.end(offset, "deploy") == ("", offset)
 
 
 def test_in_the_end_the_rest_comes_and_the_part_that_failed() -> None:
