@@ -16,6 +16,7 @@ from typing import Any
 
 from activities.engines import ADDRESS, SECRET, Called, Connected, Parameter, Pipeline, begun_after, settings_of
 from activities.providers import verbs
+from activities.providers.patience import patiently
 from activities.providers.tickets import Ticket
 from activities.providers.verbs import Verb
 from activities.runners import Order, Outcome
@@ -88,7 +89,7 @@ class JiraEngine:
             return await _open(order, values, jira)
         key = values["issue"].upper()
         if verb is AWAIT:
-            return await self.look(order, key, 0, web)
+            return await self._look(order, key, web)
         if values["comment"]:
             await _comment(order, key, values["comment"], jira)
         if values["status"]:
@@ -96,9 +97,11 @@ class JiraEngine:
         return Outcome("running", key, jira.link(key), look_in=SOON)
 
     async def look(self, order: Order, reference: str, log_offset: int, web: Web) -> Outcome:  # noqa: ARG002
-        """Looks at the issue."""
-        jira = Jira(order.connection, order.secret, web)
-        ticket = await jira.ticket(reference)
+        """Looks at the issue; refused for long, it gives up."""
+        return await patiently(self._look(order, reference, web), order, reference, "Jira")
+
+    async def _look(self, order: Order, reference: str, web: Web) -> Outcome:
+        ticket = await Jira(order.connection, order.secret, web).ticket(reference)
         if order.spec["pipeline"] == AWAIT.id:
             values = verbs.values_of(AWAIT, order)
             until, refused = verbs.names_in(values["until"]), verbs.names_in(values["refused"])

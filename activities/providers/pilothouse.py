@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from django.conf import settings as site
 
 from activities.engines import ADDRESS, Connected, Parameter, Pipeline, settings_of
 from activities.providers import verbs
+from activities.providers.patience import patiently
 from activities.providers.verbs import Verb
 from activities.runners import Order, Outcome, Status
 from activities.web import here
@@ -26,10 +27,6 @@ from activities.web.answers import Answer
 from activities.web.client import Web
 from config.errors import Fault, RunnerRefused, RunnerUnavailable
 
-PATIENT, REFUSED_LOOK_IN = timedelta(minutes=5), 60.0
-"""For how long a token may be refused until nobody waits on, and seconds between the looks meanwhile."""
-REFUSED, LAST, BETWEEN = "refused_since", "refused_last", timedelta(minutes=3)
-"""What the progress tells of when the refusals have begun, and of the last one; after longer they begin anew."""
 GOOD = ("succeeded", "partially_succeeded", "ignored", "skipped")
 """The states that may be waited for."""
 BAD = ("failed", "aborted", "cancelled", "missed")
@@ -80,20 +77,19 @@ class PilothouseEngine:
         if order.spec["pipeline"] == START.id:
             return await _start(order, Place(order.connection, order.secret, web))
         wanted, place = Wanted.of(order), Place(order.connection, order.secret, web)
+        finding = self._found(order, wanted, place)
+        return await (patiently(finding, order, "", place.name) if order.again else finding)
+
+    async def look(self, order: Order, reference: str, log_offset: int, web: Web) -> Outcome:  # noqa: ARG002 - every engine is asked so
+        """Looks at the release, and at the part of it that is waited for; refused for long, it gives up."""
+        wanted, place = Wanted.of(order), Place(order.connection, order.secret, web)
+        return await patiently(self._look(order, wanted, place, reference), order, reference, place.name)
+
+    async def _found(self, order: Order, wanted: Wanted, place: Place) -> Outcome:
         release = await _find(place, wanted, order.started_at or datetime.now(UTC))
         if release is None:
             return Outcome("running", error=f"Waits for {wanted.words}, which is not there yet.", look_in=verbs.SLOWEST)
         return await self._look(order, wanted, place, str(release))
-
-    async def look(self, order: Order, reference: str, log_offset: int, web: Web) -> Outcome:  # noqa: ARG002 - every engine is asked so
-        """Looks at the release, and at the part of it that is waited for; refused for `PATIENT`, it gives up."""
-        wanted, place = Wanted.of(order), Place(order.connection, order.secret, web)
-        try:
-            outcome = await self._look(order, wanted, place, reference)
-        except RunnerRefused as refusal:
-            return _refused(order, reference, place, refusal)
-        was_refused = bool(order.progress and REFUSED in order.progress)
-        return replace(outcome, progress={}) if was_refused else outcome
 
     async def _look(self, order: Order, wanted: Wanted, place: Place, reference: str) -> Outcome:
         release = (await place.ask(f"releases/{reference}/")).mapping()
@@ -216,27 +212,6 @@ def _faults(given: Mapping[str, str], states: Sequence[str]) -> Iterator[Fault]:
         yield Fault("phase", "Is missing.", "An activity is named with its phase, or like deploy/cart.")
     if unknown := [state for state in states if state not in GOOD]:
         yield Fault("states", f"{', '.join(unknown)} cannot be waited for.", f"Use {', '.join(GOOD)}.")
-
-
-def _refused(order: Order, reference: str, place: Place, refusal: RunnerRefused) -> Outcome:
-    """Waits on for a while, in which somebody may give the connection a token that is good; then raises RunnerRefused.
-
-    Any other refusal than that of the token is raised at once.
-    """
-    if refusal.code != "engine_denied":
-        raise refusal
-    now, told = datetime.now(UTC), order.progress or {}
-    since, last = (datetime.fromisoformat(str(told.get(name) or now.isoformat())) for name in (REFUSED, LAST))
-    since = since if now - last < BETWEEN else now
-    if now - since < PATIENT:
-        progress = {REFUSED: since.isoformat(), LAST: now.isoformat(), "text": "The token is refused"}
-        return Outcome("running", reference, error=refusal.message, look_in=REFUSED_LOOK_IN, progress=progress)
-    minutes = int(PATIENT.total_seconds() // 60)
-    raise RunnerRefused(
-        f"{place.name} has refused the token for {minutes} minutes, so nobody waits on: do not try again before the "
-        f"connection has a good one. {refusal.message}",
-        code="refused_for_good",
-    )
 
 
 async def _start(order: Order, place: Place) -> Outcome:

@@ -12,6 +12,7 @@ from typing import Any
 
 from activities.engines import ADDRESS, Connected, Parameter, Pipeline, settings_of
 from activities.providers import verbs
+from activities.providers.patience import patiently
 from activities.providers.tickets import Ticket
 from activities.providers.verbs import Verb
 from activities.runners import Order, Outcome
@@ -93,13 +94,16 @@ class ServiceNowEngine:
         else:
             sys_id = await now.sys_id(values["change"])
         if verb is AWAIT:
-            return await self.look(order, sys_id, 0, web)
+            return await self._look(order, sys_id, web)
         if verb is UPDATE:
             await _update(order, sys_id, values, now)
         return Outcome("running", sys_id, now.link(sys_id), look_in=SOON)
 
     async def look(self, order: Order, reference: str, log_offset: int, web: Web) -> Outcome:  # noqa: ARG002
-        """Looks at the change."""
+        """Looks at the change; refused for long, it gives up."""
+        return await patiently(self._look(order, reference, web), order, reference, "ServiceNow")
+
+    async def _look(self, order: Order, reference: str, web: Web) -> Outcome:
         now = ServiceNow(order.connection, order.secret, web)
         change = await now.change(reference)
         ticket = now.ticket(change)

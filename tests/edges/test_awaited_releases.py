@@ -217,6 +217,22 @@ def test_a_token_that_was_revoked_or_whose_owner_has_left_refuses(
         waiting.asking.start(replace(waiting.order(**given), secret=None))
 
 
+def test_a_token_that_is_refused_while_the_release_is_not_there_yet_is_borne_for_a_while(
+    waiting: Waiting, group: ReleaseGroup, manager: User
+) -> None:
+    order = replace(waiting.order(group="monthly", version="9.9"), again=True)
+    assert "is not there yet" in waiting.asking.start(order).error
+    User.objects.filter(pk=manager.pk).update(is_active=False)
+    refused = waiting.asking.start(order)
+    assert (refused.status, refused.reference, "401" in refused.error) == ("running", "", True)
+    again = waiting.asking.start(replace(order, progress=refused.progress))
+    assert again.progress is not None
+    assert refused.progress is not None
+    assert again.progress["refused_since"] == refused.progress["refused_since"]
+    User.objects.filter(pk=manager.pk).update(is_active=True)
+    assert waiting.asking.start(replace(order, progress=again.progress)).progress == {}
+
+
 def test_a_connection_is_tested_and_its_verb_picked(waiting: Waiting) -> None:
     connection = Connected("ph", waiting.settings, waiting.key)
     ask = waiting.asking.ask

@@ -143,6 +143,23 @@ def test_the_same_words_of_another_attempt_are_another_comment(jira: Jira) -> No
     assert len(jira.comments) == 2
 
 
+def test_a_wait_bears_a_sign_in_that_is_refused_for_five_minutes_and_no_longer(jira: Jira) -> None:
+    order = order_for(opened(jira), "await", issue="SHOP-1", until="approved")
+    first = start(order)
+    assert first.status == "running"
+    revoked = replace(order, secret="revoked")
+    refused = look(revoked, first.reference)
+    assert (refused.status, refused.look_in, "401" in refused.error) == ("running", 60, True)
+    assert refused.progress is not None
+    assert look(replace(order, progress=refused.progress), first.reference).progress == {}
+    long_ago = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    with pytest.raises(RunnerRefused, match="for 5 minutes") as caught:
+        look(replace(revoked, progress={**refused.progress, "refused_since": long_ago}), first.reference)
+    assert caught.value.code == "refused_for_good"
+    with pytest.raises(RunnerRefused, match="401"):
+        start(revoked)
+
+
 @pytest.mark.parametrize(
     ("verb", "given", "words"),
     [

@@ -1,0 +1,45 @@
+"""What engines share that wait for people, perhaps for weeks: none waits for ever with a sign-in that is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from activities.runners import Order, Outcome
+from config.errors import RunnerRefused
+
+PATIENT, REFUSED_LOOK_IN = timedelta(minutes=5), 60.0
+"""For how long a credential may be refused until nobody waits on, and seconds between the looks meanwhile."""
+REFUSED, LAST, BETWEEN = "refused_since", "refused_last", timedelta(minutes=3)
+"""What the progress tells of when the refusals have begun, and of the last one; after longer they begin anew."""
+
+
+async def patiently(looking: Awaitable[Outcome], order: Order, reference: str, name: str) -> Outcome:
+    """Returns what a look finds; refused, the order waits on for a while, in which the connection may be put right.
+
+    `name` is who is asked. Raises RunnerRefused once the refusals have lasted, and any other refusal at once.
+    """
+    try:
+        outcome = await looking
+    except RunnerRefused as refusal:
+        if refusal.code != "engine_denied":
+            raise
+        return _refused(order, reference, name, refusal)
+    was_refused = bool(order.progress and REFUSED in order.progress)
+    return replace(outcome, progress={}) if was_refused else outcome
+
+
+def _refused(order: Order, reference: str, name: str, refusal: RunnerRefused) -> Outcome:
+    now, told = datetime.now(UTC), order.progress or {}
+    since, last = (datetime.fromisoformat(str(told.get(key) or now.isoformat())) for key in (REFUSED, LAST))
+    since = since if now - last < BETWEEN else now
+    if now - since < PATIENT:
+        progress = {REFUSED: since.isoformat(), LAST: now.isoformat(), "text": "The sign-in is refused"}
+        return Outcome("running", reference, error=refusal.message, look_in=REFUSED_LOOK_IN, progress=progress)
+    minutes = int(PATIENT.total_seconds() // 60)
+    raise RunnerRefused(
+        f"{name} has refused the connection's sign-in for {minutes} minutes, so nobody waits on: do not try again "
+        f"before the connection has a good one. {refusal.message}",
+        code="refused_for_good",
+    )
