@@ -37,7 +37,7 @@ AT_ONCE = 5
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A job, a step or a task that has begun; `log` names its log, where `id` does not."""
+    """A job, a step or a task that has begun; `log` names its log, where `id` does not. The whole has no name."""
 
     id: str
     name: str
@@ -53,6 +53,10 @@ class Piece:
     offset: int
 
 
+Listing = Sequence[Part] | Awaitable[Sequence[Part]]
+"""The parts, or a question for them, which may fail like any other."""
+
+
 class Grown(TypedDict):
     """What an outcome says of a log: the new text, and with what the next look goes on."""
 
@@ -65,7 +69,7 @@ Reading = Callable[[Part, int], Awaitable[Piece | None]]
 """Reads a part's log from an offset on; None if there is none (yet)."""
 
 
-async def followed(listing: Awaitable[Sequence[Part]], order: Order, log_offset: int, read: Reading) -> Grown:
+async def followed(listing: Listing, order: Order, log_offset: int, read: Reading) -> Grown:
     """Returns what the parts of work that goes on have written since an offset.
 
     Raises RunnerUnavailable only where the engine asks to be left alone.
@@ -74,7 +78,7 @@ async def followed(listing: Awaitable[Sequence[Part]], order: Order, log_offset:
     told: list[str] = []
     parts: dict[str, Part | None] = {}
     try:
-        parts = _in_order(await listing, order)
+        parts = _in_order(listing if isinstance(listing, Sequence) else await listing, order)
         for mark, part in islice(parts.items(), number, min(number + AT_ONCE, MOST_PARTS)):
             piece = await read(part, offset) if part is not None else None
             if piece is None and mark == next(reversed(parts)):
@@ -166,9 +170,9 @@ def shortened(body: bytes, part: Part, offset: int, *, is_cut: bool = False) -> 
     """Returns the text of a piece; of one that is too long, the end with a mark of what is left out."""
     if not is_cut and len(body) <= MOST_LOG:
         return body.decode(errors="replace")
-    what = "something" if offset else f"the beginning of '{part.name}'"
+    what = "something" if offset else f"the beginning of '{part.name}'" if part.name else "the beginning"
     return f"… ({what} is left out)\n{body[-MOST_LOG:].decode(errors='replace').partition(chr(10))[2]}"
 
 
 def _title(part: Part) -> str:
-    return f"── {part.name} ──\n"
+    return f"── {part.name} ──\n" if part.name else ""

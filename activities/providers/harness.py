@@ -96,7 +96,7 @@ class HarnessEngine:
             return Outcome("failed", reference, error="The execution is no longer there: it was deleted in Harness.")
         status, nodes = _status(told, order), _nodes(told)
         if status == "running":
-            grown = await followed(_parts(nodes), order, log_offset, project.log)
+            grown = await followed(_parts_in(nodes), order, log_offset, project.log)
             return Outcome("running", reference, link, **grown)
         error, shown = _story(told, nodes)
         grown = await ended(_parts_in(nodes), order, log_offset, project.log, shown)
@@ -324,10 +324,6 @@ def _part(node: Mapping[str, Any]) -> Part:
 def _parts_in(nodes: Sequence[Mapping[str, Any]]) -> list[Part]:
     """The steps that are over, in the order in which they ended: until then, Harness only has a stream of their log."""
     return [_part(one) for one in sorted(nodes, key=_ended_at) if _ended_at(one) and _log_key(one)]
-
-
-async def _parts(nodes: Sequence[Mapping[str, Any]]) -> list[Part]:
-    return _parts_in(nodes)
 
 
 def _failure(shown: Mapping[str, Any]) -> str:

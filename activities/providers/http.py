@@ -21,10 +21,12 @@ import hashlib
 import hmac
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from activities.engines import MOST_LOG, Called, Connected, Parameter, Pipeline
+from activities.engines import Called, Connected, Parameter, Pipeline
+from activities.providers.growing import Part, Piece, ended, followed, most_of, piece_of
 from activities.providers.http_settings import SETTINGS, WORK
 from activities.providers.http_templates import OWN_NAMES, as_text, fill, fill_path, fill_texts, look_up, names_in
 from activities.runners import Order, Outcome, Status
@@ -61,20 +63,24 @@ class HttpEngine:
         return Outcome("running", reference, _link(pipeline, answer, order, reference), look_in=pipeline.get("every"))
 
     async def look(self, order: Order, reference: str, log_offset: int, web: Web) -> Outcome:
-        """Looks at what was started, and reads the end of its log when it is over."""
+        """Looks at what was started; reads the end of its log when it is over, or follows one that grows."""
         pipeline = _pipeline(order)
         if "look" not in pipeline:
             return Outcome("succeeded", reference)
         values = _values(order, reference)
         answer = await send(web, order.connection, order.secret, pipeline["look"], values)
         outcome = _outcome(answer, pipeline, order, reference, is_final=False)
-        if not outcome.is_over or "log" not in pipeline:
-            return outcome
-        log = await send(web, order.connection, order.secret, pipeline["log"], values, most=MOST_LOG)
-        cut = "… (the beginning is left out)\n" if log.is_cut else ""
-        return Outcome(
-            outcome.status, reference, outcome.link, outcome.outputs, outcome.error, cut + log.text, log_offset + 1
-        )
+        log, part = pipeline.get("log", {}), Part(reference, "", outcome.is_over)
+
+        async def read(part: Part, offset: int) -> Piece | None:
+            most = most_of(part, offset)
+            return piece_of(await send(web, order.connection, order.secret, log, values, most=most), part, offset)
+
+        if log and outcome.is_over:
+            return replace(outcome, **await ended([part], order, log_offset, read, [part]))
+        if log.get("grows"):
+            return replace(outcome, **await followed([part], order, log_offset, read))
+        return outcome
 
     async def cancel(self, order: Order, reference: str, web: Web) -> None:
         """Asks for the end, if the pipeline says how."""

@@ -71,7 +71,7 @@ PIPELINE = settings_of(
         "cancelled": _VALUES,
         "error": POINTER,
         "outputs": _mapping(POINTER),
-        "log": REQUEST,
+        "log": {**REQUEST, "properties": {**REQUEST["properties"], "grows": {"type": "boolean"}}},
         "cancel": REQUEST,
         "every": {"type": "number", "minimum": 1, "maximum": 3_600},
     },

@@ -127,6 +127,40 @@ def test_a_body_is_signed() -> None:
     assert request.headers["x-sig"] == "v1=" + hmac.new(b"hmac-key", request.body, hashlib.sha512).hexdigest()
 
 
+def test_a_log_that_grows_is_followed_line_by_line_and_another_one_is_read_at_the_end() -> None:
+    state, log = {"state": "busy"}, b"one\ntw"
+
+    def answering(request: Request) -> Reply:
+        return Reply(body=log) if request.path == "/log" else Reply(body=state)
+
+    job = {"start": {"path": "/x"}, "look": {"path": "/y"}, "status": "/state", "succeeded": ["done"]}
+    with double(answering) as engine:
+        waits = order(engine.url, {**job, "log": {"path": "/log"}})
+        grows = order(engine.url, {**job, "log": {"path": "/log", "grows": True}})
+        assert ASKING.look(waits, "1").log == ""
+        first = ASKING.look(grows, "1")
+        assert (first.status, first.log) == ("running", "one\n")
+        log += b"o\nthree"
+        second = ASKING.look_on(grows, "1", first)
+        assert second.log == "two\n"
+        state["state"] = "done"
+        assert ASKING.look_on(grows, "1", second).log == "three"
+        assert ASKING.look(waits, "1").log == "one\ntwo\nthree"
+        log = b"0123456789\n" * 10_000
+        cut = ASKING.look(waits, "1").log
+        assert cut.startswith("… (the beginning is left out)\n0123456789\n")
+
+
+def test_a_log_that_cannot_be_had_keeps_nobody_from_the_end() -> None:
+    def answering(request: Request) -> Reply:
+        return Reply(404) if request.path == "/log" else Reply(body={"state": "done"})
+
+    job = {"start": {"path": "/x"}, "look": {"path": "/y"}, "status": "/state", "succeeded": ["done"]}
+    with double(answering) as engine:
+        found = ASKING.look(order(engine.url, {**job, "log": {"path": "/log"}}), "1")
+    assert (found.status, found.log) == ("succeeded", "")
+
+
 def test_an_answer_at_once_is_read_like_the_last_one() -> None:
     pipeline = {
         "start": {"path": "/x", "form": {"a": "{a}"}},
