@@ -1,4 +1,7 @@
-"""Flagsmith's admin API as far as the provider speaks with it. Shapes: Flagsmith's source and documentation (2026)."""
+"""Flagsmith's admin API as far as the provider speaks with it.
+
+Shapes: `openapi.yaml` and `api/features/future` of Flagsmith/flagsmith at 1ad8487ba7aa (2026); no package has them.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,7 @@ class FlagsmithDouble(FlagDouble):
             known = next((one for one in overrides if one["segment"] == change["segment"]), None)
             if known is None:
                 if any(one["priority"] == change["priority"] for one in overrides):
-                    return Reply(400, {"detail": "Two overrides have one priority."})
+                    return Reply(400, {"detail": f"Duplicate priority: {change['priority']}."})
                 overrides.append({**state["environment_default"], **change})
             else:
                 known |= change

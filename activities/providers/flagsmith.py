@@ -90,7 +90,7 @@ class FlagsmithFlag:
     async def _split(self, share: int) -> None:
         """Makes our segment hold that share of the identities."""
         condition = {"operator": SPLIT, "property": BY_IDENTITY, "value": str(share)}
-        rules = [{"type": "ALL", "rules": [{"type": "ANY", "rules": [], "conditions": [condition]}], "conditions": []}]
+        rules = [{"type": "ALL", "rules": [{"type": "ANY", "conditions": [condition]}], "conditions": []}]
         body = {"name": self._segment_name, "project": int(self._project.rpartition("/")[2]), "rules": rules}
         if self._segment is None:
             self._segment = (await self._ask("POST", f"{self._project}/segments/", json=body)).mapping()

@@ -23,6 +23,9 @@ class TestFlagsmith(FlagStory):
         self.do(flags, "rollout", percentage="60")
         assert [one["name"] for one in flags.segments] == ["Pilothouse new-checkout production"]
         assert len(self.overrides(flags)) == 1
+        split = {"operator": "PERCENTAGE_SPLIT", "property": "$.identity.key", "value": "60"}
+        inner = {"type": "ANY", "conditions": [split]}  # a rule in a rule has no rules of its own
+        assert flags.segments[0]["rules"] == [{"type": "ALL", "rules": [inner], "conditions": []}]
 
     def test_overrides_for_others_stay_and_go_first(self, flags: Any) -> None:
         self.made(flags)
@@ -37,7 +40,7 @@ class TestFlagsmith(FlagStory):
 
     def test_a_segment_that_somebody_has_changed_is_set_right(self, flags: Any) -> None:
         self.made(flags, "25")
-        flags.segments[0]["rules"][0]["rules"].append({"type": "ANY", "conditions": [], "rules": []})
+        flags.segments[0]["rules"][0]["rules"].append({"type": "ANY", "conditions": []})
         outcome = self.do(flags, "rollout", percentage="25")
         assert (outcome.status, outcome.outputs["previous_percentage"]) == ("succeeded", "")
         assert len(flags.segments[0]["rules"][0]["rules"]) == 1
