@@ -11,12 +11,13 @@ API = "/internal/api/v2"
 
 
 class HarnessDouble(FlagDouble):
-    """One workspace with the environment `production`, by its name."""
+    """One workspace with the environment `production`, by its name. It may want a comment for each change."""
 
     def __init__(self) -> None:
         super().__init__()
         self.flags: dict[str, dict[str, Any]] = {}
         self.definitions: dict[str, dict[str, Any]] = {}
+        self.wants_comments = False
 
     def settings(self) -> dict[str, Any]:
         page = "https://app.harness.io/fme/splits/{id}?env={environment}"
@@ -37,7 +38,7 @@ class HarnessDouble(FlagDouble):
     def create(self, body: dict[str, Any]) -> Reply:
         if body["name"] in self.flags:
             return Reply(400, {"code": 400, "message": "A feature flag with this name already exists"})
-        self.flags[body["name"]] = {"id": "f-1", "trafficType": {"id": "t", "name": "user"}, "tags": None, **body}
+        self.flags[body["name"]] = {"id": "f-1", "trafficType": {"id": "t", "name": "user"}, **body}
         return Reply(body=self.flags[body["name"]])
 
     def define(self, name: str, request: Request) -> Reply:
@@ -47,6 +48,8 @@ class HarnessDouble(FlagDouble):
         if found is None:
             return Reply(404, {"code": 404, "message": "Feature flag is not configured in the environment"})
         if request.method == "PATCH":
+            if self.wants_comments and not {"title", "comment"} <= request.query.keys():
+                return Reply(400)
             for change in request.json:
                 assert change["op"] == "replace"
                 found[change["path"].removeprefix("/")] = change["value"]

@@ -2,7 +2,8 @@
 
 The percentage of a flag is the share of the treatment `on` in the default rule of its definition in the environment.
 Turning a flag off kills it there, so that everyone gets the default treatment; turning it on restores it. A change is
-one JSON patch of the definition: its rules, individual targets and traffic allocation are left as they are.
+one JSON patch of the definition: its rules, individual targets and traffic allocation are left as they are. It has a
+title and a comment, without which a workspace may answer nothing but 400.
 """
 
 from __future__ import annotations
@@ -81,7 +82,9 @@ class HarnessFlag:
             changes.append({"op": "replace", "path": "/defaultRule", "value": rule})
         if self._wanted.enabled is not None and standing.enabled != self._wanted.enabled:
             changes.append({"op": "replace", "path": "/killed", "value": not self._wanted.enabled})
-        await self._ask("PATCH", self._here, json=changes)
+        said = "" if share is None else f" {share} %"
+        told = {"title": f"{self._wanted.verb}{said}", "comment": "By Pilothouse"}
+        await self._ask("PATCH", self._here, params=told, json=changes)
 
     async def is_served(self) -> bool:
         """What Harness says is what applications get."""

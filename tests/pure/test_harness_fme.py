@@ -50,6 +50,15 @@ class TestHarnessFme(FlagStory):
         assert self.here(flags)["rules"] == kept
         assert not self.here(flags)["killed"]
 
+    def test_a_workspace_that_wants_titles_and_comments_gets_them(self, flags: Any) -> None:
+        self.made(flags, "25")
+        flags.wants_comments = True
+        assert self.do(flags, "rollout", percentage="30").status == "succeeded"
+        assert self.do(flags, "off").status == "succeeded"
+        told = [one.query for one in flags.changes if one.method == "PATCH"]
+        assert [one["title"] for one in told] == ["rollout 30 %", "off"]
+        assert {one["comment"] for one in told} == {"By Pilothouse"}
+
     def test_what_would_not_mean_what_it_says_is_refused(self, flags: Any) -> None:
         self.made(flags, "25")
         for name, value, words in (
