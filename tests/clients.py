@@ -1,6 +1,6 @@
 """Clients that the makers of engines generate from the descriptions of their APIs: read, never run.
 
-A client is had from PyPI, one version of it, by its digest. Each way of generating has a module of its own
+A client is had from PyPI, one version of it, by its digest (several, if it is made for several machines). Each way of generating has a module of its own
 (`client_tables` …), which makes an OpenAPI document of the client's source, for `tests.contract`.
 """
 
@@ -30,12 +30,12 @@ PLAIN: dict[str, Schema] = {
 """What clients call plain values."""
 
 
-def client(name: str, version: str, digest: str) -> Path:
-    """The folder of a client's packages. Skips the test if it cannot be had."""
+def client(name: str, version: str, *digests: str) -> Path:
+    """The folder of a client's packages, with one of these digests. Skips the test if it cannot be had."""
 
     def install(place: Path) -> None:
         wanted = place / "wanted.txt"
-        wanted.write_text(f"{name}=={version} --hash=sha256:{digest}\n")
+        wanted.write_text(" ".join([f"{name}=={version}", *(f"--hash=sha256:{one}" for one in digests)]))
         quiet = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
         safe = ["--require-hashes", "--only-binary", ":all:"]
         run(sys.executable, "-m", "pip", "install", *quiet, *safe, "--target", place, "-r", wanted)

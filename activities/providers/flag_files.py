@@ -48,20 +48,30 @@ def flags_in(text: str) -> dict[str, Any]:
 
 def standing_of(flag: Mapping[str, Any]) -> Standing:
     """Returns how a flag stands; its percentage is None when something else than a percentage decides."""
-    rule = flag.get("defaultRule") or {}
-    values, share = _variations(flag), None
-    if "progressiveRollout" not in rule and "percentage" in rule:
-        share = sum(float(size) for name, size in rule["percentage"].items() if values.get(str(name)) is True)
-    elif "variation" in rule and "progressiveRollout" not in rule:
+    rule, values, share = _mapping(flag.get("defaultRule")), _variations(flag), None
+    if "progressiveRollout" in rule:
+        share = None
+    elif rule.get("percentage"):
+        share = _share(_mapping(rule["percentage"]), values)
+    elif "variation" in rule:
         given = rule["variation"]
         share = 100.0 if values.get(given if isinstance(given, str) else json.dumps(given)) is True else 0.0
     notes = tuple(f"Decides too, and is left as it is: {name}." for name in _AS_IT_IS if flag.get(name))
     return Standing(not flag.get("disable", False), share, str(flag.get("bucketingKey", "")), notes=notes)
 
 
+def _share(sizes: Mapping[str, Any], values: Mapping[str, Any]) -> float | None:
+    """The percentage for which a flag is true: sizes are parts of their sum, which need not be 100."""
+    if not all(isinstance(size, int | float) for size in sizes.values()):
+        return None
+    on = sum(size for name, size in sizes.items() if values.get(name) is True)
+    whole = sum(sizes.values())
+    return 100 * on / whole if whole else None
+
+
 def default_rule(flag: Mapping[str, Any], share: int) -> dict[str, Any]:
     """Returns the default rule for a percentage. Raises RunnerRefused unless the flag is on or off by percentages."""
-    values, rule = _variations(flag), flag.get("defaultRule") or {}
+    values, rule = _variations(flag), _mapping(flag.get("defaultRule"))
     on, off = (next((name for name, value in values.items() if value is wanted), "") for wanted in (True, False))
     if not on or not off or any(not isinstance(value, bool) for value in values.values()):
         raise RunnerRefused("Only flags whose variations are true and false are turned on and off.", code="no_boolean")
@@ -133,5 +143,8 @@ def _checked(changed: str, wanted: Mapping[str, Any]) -> str:
 
 
 def _variations(flag: Mapping[str, Any]) -> dict[str, Any]:
-    found = flag.get("variations")
+    return _mapping(flag.get("variations"))
+
+
+def _mapping(found: Any) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}

@@ -118,3 +118,22 @@ def test_names_that_look_like_booleans_are_names() -> None:
     assert flag_files.standing_of(flag).percentage == 100
     assert flag_files.standing_of({**flag, "defaultRule": {"variation": "off"}}).percentage == 0
     assert flag_files.default_rule(flag, 25) == {"percentage": {"true": 25, "off": 75}}
+
+
+@pytest.mark.parametrize(
+    ("rule", "share"),
+    [
+        ({"percentage": {"yes": 1, "no": 1}}, 50),
+        ({"percentage": {"yes": 10}}, 100),
+        ({"percentage": {"yes": 30, "no": 20}, "variation": "no"}, 60),
+        ({"percentage": {"yes": 0, "no": 0}}, None),
+        ({"percentage": {}, "variation": "yes"}, 100),
+        ({"percentage": {"yes": "all", "no": 0}}, None),
+        ({"percentage": [25, 75]}, None),
+        ({}, None),
+        ("yes", None),
+    ],
+)
+def test_percentages_are_parts_of_their_sum(rule: Any, share: float | None) -> None:
+    flag = {"variations": {"yes": True, "no": False}, "defaultRule": rule}
+    assert flag_files.standing_of(flag).percentage == share
