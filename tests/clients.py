@@ -1,6 +1,6 @@
 """Clients that the makers of engines generate from the descriptions of their APIs: read, never run.
 
-A client is had from PyPI, one version of it, by its digest (several, if it is made for several machines). Each way of generating has a module of its own
+A client is had from PyPI, one version of it, by its digest. Each way of generating has a module of its own
 (`client_tables` …), which makes an OpenAPI document of the client's source, for `tests.contract`.
 """
 
