@@ -1,7 +1,7 @@
 """ServiceNow's Table API and Change Management API as far as the provider speaks with them.
 
-Shapes: ServiceNow's own documentation of both APIs (parameters, `result`, errors), its habit of ignoring the part of a
-query that it does not understand included.
+Shapes: ServiceNow's own documentation of both APIs (`markdown/api-reference/rest-apis` of ServiceNow/ServiceNowDocs at
+cb48b5c3e046), its habit of ignoring the part of a query that it does not understand included.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ServiceNow:
         self.lost: list[Reply] = []
         self.next: list[Reply] = []
         self.sign_in = BASIC
-        self.ignores_queries = self.template_ignores_key = self.keeps_state = False
+        self.ignores_queries = self.template_ignores_key = self.keeps_state = self.lists_result = False
 
     def __call__(self, request: Request) -> Reply:
         if request.headers.get("authorization") != self.sign_in:
@@ -42,14 +42,12 @@ class ServiceNow:
     def api(self, request: Request, parts: list[str]) -> Reply:
         match [request.method, *parts]:
             case ["GET", "now", "table", "change_request"]:
-                return Reply(body={"result": self.query(request)})
+                found = self.query(request)
+                return Reply(body={"result": found}, headers={"X-Total-Count": str(len(found))})
             case ["POST", "now", "table", "change_request"]:
                 return self.create(request, request.json)
             case ["POST", "sn_chg_rest", "change", "standard", found] if found == TEMPLATE:
-                given = {**request.json, "type": "standard"}
-                if self.template_ignores_key:
-                    del given["correlation_id"]
-                return self.create(request, given)
+                return self.standard(request)
             case [_, "now", "table", "change_request", sys_id] if sys_id in self.changes:
                 if request.method == "PATCH":
                     self.write(self.changes[sys_id], request.json)
@@ -57,12 +55,27 @@ class ServiceNow:
         error = {"message": "No Record found", "detail": "Record doesn't exist or ACL restricts the record retrieval"}
         return Reply(404, {"error": error, "status": "failure"})
 
+    def standard(self, request: Request) -> Reply:
+        """The Change Management API: no parameters, every field, numbers for numbers, and 200."""
+        assert not request.query
+        ignored = ["description", *(["correlation_id"] if self.template_ignores_key else [])]
+        given = {name: value for name, value in request.json.items() if name not in ignored}
+        change = self.made({**given, "type": "standard"})
+        shown = {name: {"display_value": value, "value": value} for name, value in change.items()}
+        state = {"display_value": LABELS[change["state"]], "value": float(change["state"])}
+        left_out = [name for name in ignored if name in request.json]
+        result = {**shown, "state": state, "__meta": {"ignoredFields": left_out}}
+        return Reply(200, {"result": [result] if self.lists_result else result})
+
     def query(self, request: Request) -> list[dict[str, Any]]:
-        field, _, value = request.query.get("sysparm_query", "").partition("=")
+        field, _, value = request.query.get("sysparm_query", "").partition("^ORDERBY")[0].partition("=")
         found = [one for one in self.changes.values() if self.ignores_queries or one.get(field, "") == value]
         return [self.shown(request, one) for one in found[: int(request.query["sysparm_limit"])]]
 
     def create(self, request: Request, given: dict[str, str]) -> Reply:
+        return Reply(201, {"result": self.shown(request, self.made(given))})
+
+    def made(self, given: dict[str, str]) -> dict[str, str]:
         number = len(self.changes) + 1
         change = {
             "sys_id": f"{number:032x}",
@@ -72,7 +85,7 @@ class ServiceNow:
         }
         self.changes[change["sys_id"]] = change
         self.write(change, given)
-        return Reply(201, {"result": self.shown(request, change)})
+        return change
 
     def write(self, change: dict[str, str], given: dict[str, str]) -> None:
         if note := given.pop("work_notes", ""):
@@ -82,8 +95,9 @@ class ServiceNow:
         change |= given
 
     def shown(self, request: Request, change: dict[str, str]) -> dict[str, Any]:
-        fields = request.query["sysparm_fields"].split(",")
         whole = {"correlation_id": "", "short_description": "", **change, "work_notes": ""}
+        wanted = request.query.get("sysparm_fields")
+        fields = wanted.split(",") if wanted else list(whole)
         if request.query.get("sysparm_display_value") != "all":
             return {field: whole[field] for field in fields}
         labels = {"state": LABELS[change["state"]], "approval": change["approval"].title()}

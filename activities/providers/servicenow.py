@@ -154,6 +154,15 @@ class ServiceNow:
         found: dict[str, Any] = (await self.ask(method, path, params=wanted, **rest)).mapping()["result"]
         return found
 
+    async def of_template(self, template: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the standard change that is made: with every field, whose values may be numbers.
+
+        Parameters of the address would be taken for fields here. The documentation has the change in a list.
+        """
+        found = (await self.ask("POST", f"/sn_chg_rest/change/standard/{template}", json=body)).mapping()["result"]
+        made: dict[str, Any] = found[0] if isinstance(found, list) else found
+        return made
+
     async def where(self, field: str, value: str) -> str:
         """Returns the sys_id of the change with this value, nothing if there is none.
 
@@ -235,7 +244,7 @@ async def _open(order: Order, values: Mapping[str, str], now: ServiceNow) -> str
     if not values["template"]:
         made = await now.result("POST", TABLE, json={**body, "type": values["type"]})
         return _value(made, "sys_id")
-    made = await now.result("POST", f"/sn_chg_rest/change/standard/{values['template']}", json=body)
+    made = await now.of_template(values["template"], body)
     if _value(made, "correlation_id") != key:
         await now.result("PATCH", f"{TABLE}/{_value(made, 'sys_id')}", json={"correlation_id": key})
     return _value(made, "sys_id")

@@ -89,10 +89,14 @@ def test_a_change_that_only_seems_to_be_found_is_not_taken_for_ours(now: Service
 
 
 @pytest.mark.parametrize("ignores", [False, True])
-def test_a_standard_change_comes_from_its_template_and_carries_the_key(now: ServiceNow, ignores: bool) -> None:
-    now.template_ignores_key = ignores
-    order = order_for(now, short_description="Cart", type="standard", template=TEMPLATE)
+@pytest.mark.parametrize("lists", [False, True])
+def test_a_standard_change_comes_from_its_template_and_carries_the_key(
+    now: ServiceNow, ignores: bool, lists: bool
+) -> None:
+    now.template_ignores_key, now.lists_result = ignores, lists
+    order = order_for(now, short_description="Cart", description="More", type="standard", template=TEMPLATE)
     assert done(order).outputs["ticket"] == "CHG0030001"
+    assert "description" not in now.only()
     assert now.only()["correlation_id"] == f"pilothouse-{KEY}"
     assert start(replace(order, again=True)).reference == FIRST
     assert now.only()["type"] == "standard"
