@@ -68,7 +68,7 @@ def _served(module: str) -> None:
 
 def _answer(found: Any, store: Any, flag: dict[str, Any], user: int) -> Answer:
     known = {"targetingKey": f"user-{user}", str(flag.get("bucketingKey", "key")): f"bucket-{user}"}
-    context = {"defaultSdkValue": None, "evaluationContextEnrichment": {}}
+    context: dict[str, Any] = {"defaultSdkValue": None, "evaluationContextEnrichment": {}}
     asked = json.dumps({"flagKey": "new-checkout", "flag": flag, "evalContext": known, "flagContext": context}).encode()
     place = found["malloc"](store, len(asked) + 1)
     found["memory"].write(store, asked + b"\0", place)

@@ -54,7 +54,7 @@ def _described(questions: Sequence[Request]) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for one in questions:
         path, verb = re.sub(r"[0-9a-f]{32}$", "{sys_id}", one.path), one.method.lower()
-        made = {
+        made: dict[str, Any] = {
             "parameters": [_parameter(*pair) for pair in one.query.items()],
             "responses": {SUCCESS.get(verb, "200"): answered({"type": "object", "properties": {"result": record}})},
         }
