@@ -1,5 +1,7 @@
 """The site as an installed app: its tables and its management commands."""
 
+import gc
+
 from django.apps import AppConfig
 from django.core import checks
 
@@ -14,5 +16,7 @@ class SiteConfig(AppConfig):
     verbose_name = "Site"
 
     def ready(self) -> None:
-        """Has the provider's settings checked by every command."""
+        """Has the provider's settings checked by every command, and garbage looked for in what is made from now on."""
         checks.register(check_provider)
+        gc.freeze()
+        gc.enable()

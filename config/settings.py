@@ -5,6 +5,7 @@ keys are made once and kept in the state folder (`PILOTHOUSE_STATE`). A real ins
 `REDIS_URL`, `SECRET_KEY`, `PILOTHOUSE_SECRET_KEYS` and `ALLOWED_HOSTS`.
 """
 
+import gc
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -16,6 +17,9 @@ from django.templatetags.static import static
 from config import logs
 from config.embedded import ROOT, has_database, is_meant, state
 from config.keys import kept_text, own_key
+
+# Nothing of what a process loads at its start is garbage; `config.apps` has it looked for from then on.
+gc.disable()
 
 env = environ.Env()
 STATE = state()
