@@ -258,7 +258,7 @@ async def _update(order: Order, sys_id: str, values: Mapping[str, str], now: Ser
         body["state"] = state
     mark = f"(Pilothouse {order.key})"
     if values["work_notes"] and not (order.again and await _has_note(sys_id, mark, now)):
-        body["work_notes"] = f"{values['work_notes']}\n{mark}"
+        body["work_notes"] = f"{mark}\n{values['work_notes']}"  # first: of a long note ServiceNow leaves out the end
     if not body:
         return
     left = _value(await now.result("PATCH", f"{TABLE}/{sys_id}", json=body), "state")

@@ -142,7 +142,7 @@ def test_a_change_is_moved_noted_and_closed_once(now: ServiceNow) -> None:
     outcome = done(replace(order, again=True))
     assert (outcome.status, outcome.outputs["status"]) == ("succeeded", "Closed")
     assert (now.only()["close_code"], now.only()["close_notes"]) == ("successful", "Done")
-    assert now.notes == [f"All well\n(Pilothouse {KEY})"]
+    assert now.notes == [f"(Pilothouse {KEY})\nAll well"]
 
 
 def test_a_state_that_was_not_taken_is_no_success(now: ServiceNow) -> None:
