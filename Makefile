@@ -4,11 +4,11 @@
 PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3),python3)
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all:
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: --no-compile
 JOBS ?= 3
 PACKAGES := config calendar_app releases processes activities
 
-# Compiled modules are kept, wherever this runs: compiling them anew costs each process most of a second.
+# Modules are compiled when they are used first, and kept, wherever this runs: most never are.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.installed import free_port, installed, read, run, serving
+from tests.installed import free_port, installed, make_environment, read, run, serving
 
 VERSION = "3.3.2"
 USER, READER, PASSWORD = "deployer", "reader", "af-secret"
@@ -107,9 +106,7 @@ def program() -> Path:
 
 
 def _install(place: Path) -> None:
-    run(sys.executable, "-m", "venv", place)
-    wanted = f"apache-airflow-core=={VERSION}"
-    run(place / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wanted)
+    make_environment(place, f"apache-airflow-core=={VERSION}")
 
 
 @contextmanager

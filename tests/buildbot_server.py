@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.installed import free_port, installed, read, run, serving
+from tests.installed import free_port, installed, make_environment, read, run, serving
 
 VERSION = "4.3.0"
 PASSWORD = "bb-secret"
@@ -58,9 +57,7 @@ def commands() -> Path:
 
 
 def _install(place: Path) -> None:
-    wanted = [f"{name}=={VERSION}" for name in ("buildbot", "buildbot-worker", "buildbot-www")]
-    run(sys.executable, "-m", "venv", place)
-    run(place / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted)
+    make_environment(place, *(f"{name}=={VERSION}" for name in ("buildbot", "buildbot-worker", "buildbot-www")))
 
 
 @contextmanager

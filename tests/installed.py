@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -68,6 +69,13 @@ def run(*command: str | Path, cwd: Path | None = None, environment: Mapping[str,
     if done.returncode:
         told = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
         raise CannotBeHad(f"'{what}' failed: {told}")
+
+
+def make_environment(place: Path, *wanted: str) -> None:
+    """Make an environment of Python with these packages, and without a pip of its own. Raises CannotBeHad."""
+    run(sys.executable, "-m", "venv", "--without-pip", place)
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(place / "bin/python"))
+    run(*pip, "install", "--quiet", "--no-compile", *wanted)
 
 
 @contextmanager
