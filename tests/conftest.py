@@ -12,8 +12,10 @@ from django.db import connection
 
 from config.embedded import Hold
 from tests import ready_made
+from tests.emptying import empty_quickly
 
 pytest_plugins = ["tests.cast"]
+empty_quickly()
 
 
 @pytest.fixture(scope="session")
