@@ -6,7 +6,7 @@
 3. A look reads on where the last one has stopped, and goes on to the next part once this one is over.
 4. While a part goes on only whole lines are taken: a secret is never split between two looks, so it is always masked.
 5. The last part's log may come late: it is asked for again until there is one, or a later part. So it is with a part
-   that was being read and of which the engine tells no more.
+   that was being read and of which the engine tells no more. One that was passed without a log has a mark that says so.
 6. Once everything is over, the rest of the part that was being read follows, and the part that tells why.
 
 A log that cannot be had just now keeps nobody from seeing how the work stands.
@@ -31,6 +31,8 @@ from config.errors import RunnerError, RunnerRefused, RunnerUnavailable
 PART = 1 << 52
 """What an offset grows by from one part to the next."""
 MOST_PARTS = (1 << 63) // PART
+PASSED = "!"
+"""What the mark of a part ends with that had no log when it was passed."""
 AT_ONCE = 5
 """Parts whose logs one look reads, at most."""
 
@@ -77,6 +79,7 @@ async def followed(listing: Listing, order: Order, log_offset: int, read: Readin
     number, offset = divmod(log_offset, PART)
     told: list[str] = []
     parts: dict[str, Part | None] = {}
+    passed = _passed(order)
     try:
         parts = _in_order(listing if isinstance(listing, Sequence) else await listing, order)
         for mark, part in islice(parts.items(), number, min(number + AT_ONCE, MOST_PARTS)):
@@ -87,13 +90,16 @@ async def followed(listing: Listing, order: Order, log_offset: int, read: Readin
             if part is not None and not part.is_over:
                 offset = piece.offset if piece is not None else offset
                 break
+            if piece is None and not offset:
+                passed.add(mark)
             number, offset = number + 1, 0
     except RunnerUnavailable as error:
         if error.retry_after:
             raise
     except RunnerError:
         pass
-    marks = " ".join(islice(parts, number + bool(offset))) if parts else order.log_parts
+    read_parts = (f"{mark}{PASSED if mark in passed else ''}" for mark in islice(parts, number + bool(offset)))
+    marks = " ".join(read_parts) if parts else order.log_parts
     return Grown(log="".join(told), log_offset=min(number, MOST_PARTS - 1) * PART + offset, log_parts=marks)
 
 
@@ -104,13 +110,13 @@ async def ended(listed: Sequence[Part], order: Order, log_offset: int, read: Rea
     """
     number, offset = divmod(log_offset, PART)
     told: list[str] = []
-    parts = list(_in_order(listed, order).values())
-    current = parts[number] if offset and number < len(parts) else None
+    parts, passed = list(_in_order(listed, order).items()), _passed(order)
+    current = parts[number][1] if offset and number < len(parts) else None
     if current is not None and (rest := await _had(read, current, offset)) is not None:
         told.append(rest.text)
-    seen = {part.id for part in parts[: number + bool(offset)] if part is not None} if log_offset else set()
+    seen = {mark for mark, _ in parts[: number + bool(offset)] if mark not in passed} if log_offset else set()
     for part in shown:
-        if part.id in seen:
+        if _mark(part) in seen:
             break
         if (piece := await _had(read, part, 0)) is not None:
             told += [_title(part) if log_offset else "", piece.text]
@@ -121,7 +127,13 @@ async def ended(listed: Sequence[Part], order: Order, log_offset: int, read: Rea
 
 def _in_order(parts: Sequence[Part], order: Order) -> dict[str, Part | None]:
     """The parts by their marks: those that have been read, None where there is none any more, then the others."""
-    return dict.fromkeys(order.log_parts.split()) | {_mark(part): part for part in parts}
+    known = (mark.removesuffix(PASSED) for mark in order.log_parts.split())
+    return dict.fromkeys(known) | {_mark(part): part for part in parts}
+
+
+def _passed(order: Order) -> set[str]:
+    """The marks of parts that were passed without a log."""
+    return {mark.removesuffix(PASSED) for mark in order.log_parts.split() if mark.endswith(PASSED)}
 
 
 def _mark(part: Part) -> str:
@@ -171,7 +183,8 @@ def shortened(body: bytes, part: Part, offset: int, *, is_cut: bool = False) -> 
     if not is_cut and len(body) <= MOST_LOG:
         return body.decode(errors="replace")
     what = "something" if offset else f"the beginning of '{part.name}'" if part.name else "the beginning"
-    return f"… ({what} is left out)\n{body[-MOST_LOG:].decode(errors='replace').partition(chr(10))[2]}"
+    end = body[-MOST_LOG:].decode(errors="replace")
+    return f"… ({what} is left out)\n{end.partition(chr(10))[2] or end}"
 
 
 def _title(part: Part) -> str:

@@ -22,6 +22,7 @@ import hmac
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -73,8 +74,8 @@ class HttpEngine:
         log, part = pipeline.get("log", {}), Part(reference, "", outcome.is_over)
 
         async def read(part: Part, offset: int) -> Piece | None:
-            most = most_of(part, offset)
-            return piece_of(await send(web, order.connection, order.secret, log, values, most=most), part, offset)
+            answer = await send(web, order.connection, order.secret, log, values, most=most_of(part, offset))
+            return piece_of(replace(answer, status=HTTPStatus.OK), part, offset)
 
         if log and outcome.is_over:
             return replace(outcome, **await ended([part], order, log_offset, read, [part]))

@@ -121,6 +121,24 @@ def test_in_the_end_what_was_seen_is_known_by_its_mark_wherever_it_stands() -> N
     assert logs.end(PART, "test") == ("── test ──\nwhy\n", PART + 1)
 
 
+def test_a_part_whose_log_came_after_it_was_passed_is_told_in_the_end_if_it_failed() -> None:
+    logs = Logs(build="none", lint="one\n")
+    told, offset = logs.look()
+    assert (told, offset) == ("── build ──\n── lint ──\none\n", 2 * PART)
+    assert logs.look(offset) == ("", offset)
+    logs.texts["build"] = "why\n"
+    assert logs.end(offset, "lint") == ("", offset)
+    assert logs.end(offset, "build") == ("── build ──\nwhy\n", offset + 1)
+
+
+def test_of_one_line_that_is_too_long_the_end_is_shown() -> None:
+    over = Part("build", "build", is_over=True)
+    for end in (b"y" * (MOST_LOG + 10), b"y" * (MOST_LOG + 10) + b"\n"):
+        piece = piece_of(Answer(200, {}, end, "http://engine"), over, 0)
+        assert piece is not None
+        assert piece.text.count("y") > MOST_LOG - 10
+
+
 def test_a_part_that_is_told_of_no_more_is_waited_for_until_there_is_another_one() -> None:
     logs = Logs(lint="one\n", build="two\n")
     logs.open = {"build"}

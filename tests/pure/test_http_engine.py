@@ -131,7 +131,7 @@ def test_a_log_that_grows_is_followed_line_by_line_and_another_one_is_read_at_th
     state, log = {"state": "busy"}, b"one\ntw"
 
     def answering(request: Request) -> Reply:
-        return Reply(body=log) if request.path == "/log" else Reply(body=state)
+        return Reply(202, log) if request.path == "/log" else Reply(body=state)
 
     job = {"start": {"path": "/x"}, "look": {"path": "/y"}, "status": "/state", "succeeded": ["done"]}
     with double(answering) as engine:
