@@ -66,7 +66,7 @@ def _share(sizes: Mapping[str, Any], values: Mapping[str, Any]) -> float | None:
         return None
     on = sum(size for name, size in sizes.items() if values.get(name) is True)
     whole = sum(sizes.values())
-    return 100 * on / whole if whole else None
+    return round(100 * on / whole, 6) if whole else None  # in whichever order they were added
 
 
 def default_rule(flag: Mapping[str, Any], share: int) -> dict[str, Any]:

@@ -137,3 +137,11 @@ def test_names_that_look_like_booleans_are_names() -> None:
 def test_percentages_are_parts_of_their_sum(rule: Any, share: float | None) -> None:
     flag = {"variations": {"yes": True, "no": False}, "defaultRule": rule}
     assert flag_files.standing_of(flag).percentage == share
+
+
+def test_a_share_is_the_same_in_whichever_order_its_parts_stand() -> None:
+    variations = {"on": True, "old": True, "off": False}
+    sizes = {"on": 57.7, "old": 21.6, "off": 20.7}
+    for names in (["on", "old", "off"], ["off", "old", "on"], ["old", "on", "off"]):
+        rule = {"percentage": {name: sizes[name] for name in names}}
+        assert flag_files.standing_of({"variations": variations, "defaultRule": rule}).percentage == 79.3
