@@ -26,6 +26,7 @@ class ServiceNow:
         self.lost: list[Reply] = []
         self.next: list[Reply] = []
         self.sign_in = BASIC
+        self.unmarked: Reply | None = None
         self.ignores_queries = self.template_ignores_key = self.keeps_state = self.lists_result = False
 
     def __call__(self, request: Request) -> Reply:
@@ -49,6 +50,8 @@ class ServiceNow:
             case ["POST", "sn_chg_rest", "change", "standard", found] if found == TEMPLATE:
                 return self.standard(request)
             case [_, "now", "table", "change_request", sys_id] if sys_id in self.changes:
+                if request.method == "PATCH" and self.unmarked is not None:
+                    return self.unmarked
                 if request.method == "PATCH":
                     self.write(self.changes[sys_id], request.json)
                 return Reply(body={"result": self.shown(request, self.changes[sys_id])})

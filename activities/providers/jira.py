@@ -89,7 +89,8 @@ class JiraEngine:
             return await _open(order, values, jira)
         key = values["issue"].upper()
         if verb is AWAIT:
-            return await self._look(order, key, web)
+            looking = self._look(order, key, web)
+            return await (patiently(looking, order, "", "Jira") if order.again else looking)
         if values["comment"]:
             await _comment(order, key, values["comment"], jira)
         if values["status"]:

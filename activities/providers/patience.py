@@ -11,8 +11,8 @@ from config.errors import RunnerRefused
 
 PATIENT, REFUSED_LOOK_IN = timedelta(minutes=5), 60.0
 """For how long a credential may be refused until nobody waits on, and seconds between the looks meanwhile."""
-REFUSED, LAST, BETWEEN = "refused_since", "refused_last", timedelta(minutes=3)
-"""What the progress tells of when the refusals have begun, and of the last one; after longer they begin anew."""
+REFUSED, TIMES, ENOUGH = "refused_since", "refused_times", 5
+"""What the progress tells of when the refusals have begun, and how many there were, and how many it takes at least."""
 
 
 async def patiently(looking: Awaitable[Outcome], order: Order, reference: str, name: str) -> Outcome:
@@ -32,10 +32,9 @@ async def patiently(looking: Awaitable[Outcome], order: Order, reference: str, n
 
 def _refused(order: Order, reference: str, name: str, refusal: RunnerRefused) -> Outcome:
     now, told = datetime.now(UTC), order.progress or {}
-    since, last = (datetime.fromisoformat(str(told.get(key) or now.isoformat())) for key in (REFUSED, LAST))
-    since = since if now - last < BETWEEN else now
-    if now - since < PATIENT:
-        progress = {REFUSED: since.isoformat(), LAST: now.isoformat(), "text": "The sign-in is refused"}
+    since, times = datetime.fromisoformat(str(told.get(REFUSED) or now.isoformat())), int(told.get(TIMES) or 0) + 1
+    if now - since < PATIENT or times < ENOUGH:
+        progress = {REFUSED: since.isoformat(), TIMES: times, "text": "The sign-in is refused"}
         return Outcome("running", reference, error=refusal.message, look_in=REFUSED_LOOK_IN, progress=progress)
     minutes = int(PATIENT.total_seconds() // 60)
     raise RunnerRefused(

@@ -1,13 +1,14 @@
 """The provider `servicenow`: change requests, through the Table API (and the Change Management API for templates).
 
 With `username` the secret is a password; without, it is an OAuth token. An opened change carries the attempt's key as
-its correlation id, by which it is searched for before it is created again. A note carries the key as its last line.
+its correlation id, by which it is searched for before it is created again. A note carries the key as its first line.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from activities.engines import ADDRESS, Connected, Parameter, Pipeline, settings_of
@@ -18,7 +19,7 @@ from activities.providers.verbs import Verb
 from activities.runners import Order, Outcome
 from activities.web.answers import Answer
 from activities.web.client import Web
-from config.errors import Fault, RunnerRefused
+from config.errors import Fault, RunnerRefused, RunnerUnavailable
 
 STATES: Mapping[str, str] = {
     "new": "-5",
@@ -89,12 +90,10 @@ class ServiceNowEngine:
         """Does what is to be done; the next look hands on how the change stands."""
         verb, now = verbs.verb_of(VERBS, order.spec["pipeline"]), ServiceNow(order.connection, order.secret, web)
         values = verbs.values_of(verb, order, _faults(order))
-        if verb is OPEN:
-            sys_id = await _open(order, values, now)
-        else:
-            sys_id = await now.sys_id(values["change"])
         if verb is AWAIT:
-            return await self._look(order, sys_id, web)
+            looking = self._first_look(order, values["change"], now, web)
+            return await (patiently(looking, order, "", "ServiceNow") if order.again else looking)
+        sys_id = await (_open(order, values, now) if verb is OPEN else now.sys_id(values["change"]))
         if verb is UPDATE:
             await _update(order, sys_id, values, now)
         return Outcome("running", sys_id, now.link(sys_id), look_in=SOON)
@@ -102,6 +101,9 @@ class ServiceNowEngine:
     async def look(self, order: Order, reference: str, log_offset: int, web: Web) -> Outcome:  # noqa: ARG002
         """Looks at the change; refused for long, it gives up."""
         return await patiently(self._look(order, reference, web), order, reference, "ServiceNow")
+
+    async def _first_look(self, order: Order, change: str, now: ServiceNow, web: Web) -> Outcome:
+        return await self._look(order, await now.sys_id(change), web)
 
     async def _look(self, order: Order, reference: str, web: Web) -> Outcome:
         now = ServiceNow(order.connection, order.secret, web)
@@ -160,7 +162,11 @@ class ServiceNow:
         Parameters of the address would be taken for fields here. The documentation has the change in a list.
         """
         found = (await self.ask("POST", f"/sn_chg_rest/change/standard/{template}", json=body)).mapping()["result"]
-        made: dict[str, Any] = found[0] if isinstance(found, list) else found
+        made: dict[str, Any] = next(iter(found), {}) if isinstance(found, list) else found
+        if not _value(made, "sys_id"):
+            raise RunnerRefused(
+                "ServiceNow does not say which change it has made of the template.", code="no_reference"
+            )
         return made
 
     async def where(self, field: str, value: str) -> str:
@@ -246,7 +252,8 @@ async def _open(order: Order, values: Mapping[str, str], now: ServiceNow) -> str
         return _value(made, "sys_id")
     made = await now.of_template(values["template"], body)
     if _value(made, "correlation_id") != key:
-        await now.result("PATCH", f"{TABLE}/{_value(made, 'sys_id')}", json={"correlation_id": key})
+        with suppress(RunnerUnavailable):  # it is known by what it is called here; asked again, there would be two
+            await now.result("PATCH", f"{TABLE}/{_value(made, 'sys_id')}", json={"correlation_id": key})
     return _value(made, "sys_id")
 
 

@@ -130,7 +130,8 @@ def test_a_token_that_stays_refused_ends_it_and_one_that_is_mended_in_time_does_
         until(lambda: attempt().progress == {})
         assert attempt().error.startswith("Waits for")
         User.objects.filter(pk=manager.pk).update(is_active=False)
-        look(progress={"refused_since": str(datetime.fromisoformat(since) - timedelta(minutes=5))})
+        long_ago = str(datetime.fromisoformat(since) - timedelta(minutes=5))
+        look(progress={"refused_since": long_ago, "refused_times": 4})
         until(lambda: state_of(shop) == "on_hold")
     assert "has refused the connection's sign-in for 5 minutes" in run_of(shop, "ship/cart").error
     assert "do not try again" in run_of(shop, "ship/cart").error

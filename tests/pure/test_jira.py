@@ -153,11 +153,14 @@ def test_a_wait_bears_a_sign_in_that_is_refused_for_five_minutes_and_no_longer(j
     assert refused.progress is not None
     assert look(replace(order, progress=refused.progress), first.reference).progress == {}
     long_ago = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    progress = {**refused.progress, "refused_since": long_ago}
+    assert look(replace(revoked, progress=progress), first.reference).status == "running", "two are not enough"
     with pytest.raises(RunnerRefused, match="for 5 minutes") as caught:
-        look(replace(revoked, progress={**refused.progress, "refused_since": long_ago}), first.reference)
+        look(replace(revoked, progress={**progress, "refused_times": 4}), first.reference)
     assert caught.value.code == "refused_for_good"
     with pytest.raises(RunnerRefused, match="401"):
         start(revoked)
+    assert start(replace(revoked, again=True)).status == "running"
 
 
 @pytest.mark.parametrize(

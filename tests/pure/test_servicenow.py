@@ -102,6 +102,14 @@ def test_a_standard_change_comes_from_its_template_and_carries_the_key(
     assert now.only()["type"] == "standard"
 
 
+def test_a_change_of_a_template_that_cannot_be_marked_just_now_is_made_once_all_the_same(now: ServiceNow) -> None:
+    now.template_ignores_key = True
+    order = order_for(now, short_description="Cart", type="standard", template=TEMPLATE)
+    now.unmarked = Reply(503)
+    assert start(order).reference == FIRST
+    assert now.only()["type"] == "standard"
+
+
 @pytest.mark.parametrize(
     ("change", "until", "result"),
     [
@@ -161,11 +169,14 @@ def test_a_wait_bears_a_sign_in_that_is_refused_for_five_minutes_and_no_longer(n
     assert refused.progress is not None
     assert look(replace(order, progress=refused.progress), first.reference).progress == {}
     long_ago = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    progress = {**refused.progress, "refused_since": long_ago}
+    assert look(replace(revoked, progress=progress), first.reference).status == "running", "two are not enough"
     with pytest.raises(RunnerRefused, match="for 5 minutes") as caught:
-        look(replace(revoked, progress={**refused.progress, "refused_since": long_ago}), first.reference)
+        look(replace(revoked, progress={**progress, "refused_times": 4}), first.reference)
     assert caught.value.code == "refused_for_good"
     with pytest.raises(RunnerRefused, match="401"):
         start(revoked)
+    assert start(replace(revoked, again=True)).status == "running"
 
 
 @pytest.mark.parametrize(
