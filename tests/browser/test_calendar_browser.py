@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.auth.models import User
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from processes.models import Process
@@ -135,6 +135,25 @@ def test_the_key_after_a_closed_dialog_moves_from_where_the_release_is(
     expect(page.locator(".cal-tip")).to_contain_text("Thu 6 Jun, 10:00")
     page.keyboard.press("Escape")
     expect(page.locator("#cal-says")).to_have_text("It stays where it was.")
+
+
+def test_who_thinks_again_before_the_consequences_are_there_is_not_shown_them(
+    live_server: LiveServer, page: Page, complaints: list[str], hotfix: Release
+) -> None:
+    sign_in(page, live_server, "manager")
+    open_view(page, live_server, "week")
+    held: list[Route] = []
+    page.route("**/move/", lambda route: held.append(route))
+    tile(page, hotfix).locator(".what").focus()
+    page.keyboard.press("ArrowRight")
+    with page.expect_request("**/move/"):
+        page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(page.locator("#cal-says")).to_have_text("It stays where it was.")
+    with page.expect_response("**/move/"):
+        held[0].continue_()
+    page.wait_for_timeout(200)
+    expect(page.get_by_role("dialog")).to_be_hidden()
 
 
 def test_a_release_is_dragged_to_another_day_and_hour_and_resized(

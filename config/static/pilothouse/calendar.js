@@ -96,6 +96,7 @@
       leave(answer.url);
       return;
     }
+    if (options.isWanted?.() === false) return;
     if (answer.status >= 500 || answer.status === 404) throw new Error(String(answer.status));
     dialog.innerHTML = await answer.text();
     const shut = document.createElement("button");
@@ -149,7 +150,7 @@
   });
 
   async function foresee() {
-    const { tile, start, end, resized } = lifted;
+    const asked = lifted, { tile, start, end, resized } = asked;
     const body = new FormData();
     body.set("planned_start_at", written(start));
     if (resized && end) body.set("planned_end_at", written(end));
@@ -161,9 +162,11 @@
     dialog.dataset.mark = `release-${tile.dataset.pk}`;
     dialog.dataset.address = `/releases/${tile.dataset.pk}/move/`;
     try {
-      await open(dialog.dataset.address, { method: "POST", body });
+      await open(dialog.dataset.address, { method: "POST", body, isWanted: () => lifted === asked });
+      if (lifted !== asked) delete dialog.dataset.mark;
     } catch {
       drop();
+      delete dialog.dataset.mark;
       say("That did not work. Reload the page and try again.");
     }
   }
@@ -190,7 +193,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (dialog.open) {
-      if (event.key !== "Escape") return;
+      if (event.key !== "Escape" || event.defaultPrevented || event.isComposing) return;
       event.preventDefault();
       close();
       return;
