@@ -29,6 +29,7 @@ def _teardown(case: TransactionTestCase) -> None:
         _as_django_does(case)
         return
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_alone())
         cursor.execute(_filled())
         found: dict[str, int] = dict(cursor.fetchall())
         if found:
@@ -47,8 +48,19 @@ def _is_superuser() -> bool:
 
 
 @cache
+def _names() -> list[str]:
+    found = connection.introspection.django_table_names(only_existing=True, include_views=False)
+    return sorted({*found} - {*KEPT})
+
+
+@cache
+def _alone() -> str:
+    """What waits for whoever still writes, a process that is about to end for instance."""
+    return f"LOCK TABLE {', '.join(f'{chr(34)}{name}{chr(34)}' for name in _names())} IN SHARE ROW EXCLUSIVE MODE"
+
+
+@cache
 def _filled() -> str:
     """A question for the tables that have rows, and their sizes."""
-    names = set(connection.introspection.django_table_names(only_existing=True, include_views=False)) - {*KEPT}
-    asked = (f"SELECT '{name}', pg_relation_size('{name}') WHERE EXISTS (SELECT FROM \"{name}\")" for name in names)
+    asked = (f"SELECT '{name}', pg_relation_size('{name}') WHERE EXISTS (SELECT FROM \"{name}\")" for name in _names())
     return " UNION ALL ".join(asked)
