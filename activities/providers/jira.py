@@ -89,8 +89,7 @@ class JiraEngine:
             return await _open(order, values, jira)
         key = values["issue"].upper()
         if verb is AWAIT:
-            looking = self._look(order, key, web)
-            return await (patiently(looking, order, "", "Jira") if order.again else looking)
+            return await patiently(self._look(order, key, web), order, "", "Jira")
         if values["comment"]:
             await _comment(order, key, values["comment"], jira)
         if values["status"]:

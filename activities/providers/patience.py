@@ -18,12 +18,13 @@ REFUSED, TIMES, ENOUGH = "refused_since", "refused_times", 5
 async def patiently(looking: Awaitable[Outcome], order: Order, reference: str, name: str) -> Outcome:
     """Returns what a look finds; refused, the order waits on for a while, in which the connection may be put right.
 
-    `name` is who is asked. Raises RunnerRefused once the refusals have lasted, and any other refusal at once.
+    `name` is who is asked. Raises RunnerRefused once the refusals have lasted; at once where it is refused at the very
+    first question (nothing has a `reference` then, nor is it asked again), and for any other refusal.
     """
     try:
         outcome = await looking
     except RunnerRefused as refusal:
-        if refusal.code != "engine_denied":
+        if refusal.code != "engine_denied" or not (reference or order.again):
             raise
         return _refused(order, reference, name, refusal)
     was_refused = bool(order.progress and REFUSED in order.progress)

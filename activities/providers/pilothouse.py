@@ -77,8 +77,7 @@ class PilothouseEngine:
         if order.spec["pipeline"] == START.id:
             return await _start(order, Place(order.connection, order.secret, web))
         wanted, place = Wanted.of(order), Place(order.connection, order.secret, web)
-        finding = self._found(order, wanted, place)
-        return await (patiently(finding, order, "", place.name) if order.again else finding)
+        return await patiently(self._found(order, wanted, place), order, "", place.name)
 
     async def look(self, order: Order, reference: str, log_offset: int, web: Web) -> Outcome:  # noqa: ARG002 - every engine is asked so
         """Looks at the release, and at the part of it that is waited for; refused for long, it gives up."""

@@ -91,8 +91,7 @@ class ServiceNowEngine:
         verb, now = verbs.verb_of(VERBS, order.spec["pipeline"]), ServiceNow(order.connection, order.secret, web)
         values = verbs.values_of(verb, order, _faults(order))
         if verb is AWAIT:
-            looking = self._first_look(order, values["change"], now, web)
-            return await (patiently(looking, order, "", "ServiceNow") if order.again else looking)
+            return await patiently(self._first_look(order, values["change"], now, web), order, "", "ServiceNow")
         sys_id = await (_open(order, values, now) if verb is OPEN else now.sys_id(values["change"]))
         if verb is UPDATE:
             await _update(order, sys_id, values, now)
