@@ -113,7 +113,7 @@
   }
   function leave(address) {
     const here = new URL(address, location.href);
-    if (dialog.dataset.mark) here.hash = dialog.dataset.mark;  // an answer's address comes without it
+    if (lifted) here.hash = `release-${lifted.tile.dataset.pk}`;  // an answer's address comes without it
     if (here.pathname === location.pathname && here.search === location.search) {
       history.replaceState(null, "", here);
       location.reload();
@@ -141,7 +141,6 @@
     const pk = lifted?.tile.dataset.pk;
     drop();
     dialog.replaceChildren();
-    delete dialog.dataset.mark;
     dialog.close();
     if (pk) calendar().querySelector(`.tile[data-pk="${pk}"] .what`)?.focus();
   }
@@ -159,14 +158,11 @@
     body.set("scope", "this");
     body.set("look", "yes");
     body.set("next", `${calendar().dataset.here}#release-${tile.dataset.pk}`);
-    dialog.dataset.mark = `release-${tile.dataset.pk}`;
     dialog.dataset.address = `/releases/${tile.dataset.pk}/move/`;
     try {
       await open(dialog.dataset.address, { method: "POST", body, isWanted: () => lifted === asked });
-      if (lifted !== asked) delete dialog.dataset.mark;
     } catch {
       drop();
-      delete dialog.dataset.mark;
       say("That did not work. Reload the page and try again.");
     }
   }
