@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -14,10 +15,12 @@ from activities.providers.flags import VERBS, FlagEngine
 from activities.runners import BUILT_IN, Order, Outcome, runner_for
 from config.errors import RunnerRefused, RunnerUnavailable
 from tests.asking import Asking
-from tests.engine_double import Reply, double
+from tests.engine_double import Answering, EngineDouble, Reply, double
 from tests.flag_double import SECRET, FlagDouble
 
 KEY = "7-1-1700000000000000"
+Listening = Callable[[Answering], AbstractContextManager[EngineDouble]]
+"""What has a double listen as long as a block lasts."""
 LOST = [Reply(hang_up=True), Reply(502), Reply(200, b'{"na'), Reply(200, b"{}", promised=9)]
 
 
@@ -29,10 +32,14 @@ class FlagStory:
     known_as: ClassVar[str]
 
     @pytest.fixture
-    def flags(self, settings: Any) -> Iterator[FlagDouble]:
+    def listening(self) -> Listening:
+        return double
+
+    @pytest.fixture
+    def flags(self, settings: Any, listening: Listening) -> Iterator[FlagDouble]:
         settings.OUTBOUND_ALLOW = ["127.0.0.1"]
         flags = self.system()
-        with double(flags) as api:
+        with listening(flags) as api:
             flags.url, flags.asked = api.url, api.asked
             yield flags
 

@@ -145,22 +145,7 @@ def test_the_same_words_of_another_attempt_are_another_comment(jira: Jira) -> No
 
 def test_a_wait_bears_a_sign_in_that_is_refused_for_five_minutes_and_no_longer(jira: Jira) -> None:
     order = order_for(opened(jira), "await", issue="SHOP-1", until="approved")
-    first = start(order)
-    assert first.status == "running"
-    revoked = replace(order, secret="revoked")
-    refused = look(revoked, first.reference)
-    assert (refused.status, refused.look_in, "401" in refused.error) == ("running", 60, True)
-    assert refused.progress is not None
-    assert look(replace(order, progress=refused.progress), first.reference).progress == {}
-    long_ago = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
-    progress = {**refused.progress, "refused_since": long_ago}
-    assert look(replace(revoked, progress=progress), first.reference).status == "running", "two are not enough"
-    with pytest.raises(RunnerRefused, match="for 5 minutes") as caught:
-        look(replace(revoked, progress={**progress, "refused_times": 4}), first.reference)
-    assert caught.value.code == "refused_for_good"
-    with pytest.raises(RunnerRefused, match="401"):
-        start(revoked)
-    assert start(replace(revoked, again=True)).status == "running"
+    ASKING.bears_refusals_for_five_minutes(order)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ API tells it ("Partial update feature flag definition in environment"): a JSON p
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from tests.client_split import described, listed
 from tests.clients import answered, client, referred
 from tests.contract import Contract, asked
 from tests.engine_double import Reply, Request
-from tests.flag_double import FlagDouble
+from tests.flag_story import Listening
 from tests.harness_fme_double import API
 from tests.pure.test_harness_fme import TestHarnessFme
 
@@ -72,12 +71,8 @@ class TestDescribed(TestHarnessFme):
     """In the place of the stories' own double: one that is watched."""
 
     @pytest.fixture
-    def flags(self, settings: Any, contract: Contract) -> Iterator[FlagDouble]:
-        settings.OUTBOUND_ALLOW = ["127.0.0.1"]
-        flags = self.system()
-        with contract.kept_by(flags) as api:
-            flags.url, flags.asked = api.url, api.asked
-            yield flags
+    def listening(self, contract: Contract) -> Listening:
+        return contract.kept_by
 
 
 del TestHarnessFme  # or it would be told again as it is

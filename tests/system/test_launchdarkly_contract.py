@@ -6,7 +6,6 @@ The description is that of `launchdarkly-api`, the client that LaunchDarkly gene
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from tests.clients import client
 from tests.contract import Contract
 from tests.contract import asked as question
 from tests.engine_double import Reply, Request
-from tests.flag_double import FlagDouble
+from tests.flag_story import Listening
 from tests.pure.test_launchdarkly import TestLaunchDarkly
 
 VERSION = "25.0.1"
@@ -57,12 +56,8 @@ class TestDescribed(TestLaunchDarkly):
     """In the place of the stories' own double: one that is watched."""
 
     @pytest.fixture
-    def flags(self, settings: Any, contract: Contract) -> Iterator[FlagDouble]:
-        settings.OUTBOUND_ALLOW = ["127.0.0.1"]
-        flags = self.system()
-        with contract.kept_by(flags) as api:
-            flags.url, flags.asked = api.url, api.asked
-            yield flags
+    def listening(self, contract: Contract) -> Listening:
+        return contract.kept_by
 
 
 del TestLaunchDarkly  # or it would be told again as it is
