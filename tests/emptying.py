@@ -56,7 +56,8 @@ def _names() -> list[str]:
 @cache
 def _alone() -> str:
     """What waits for whoever still writes, a process that is about to end for instance."""
-    return f"LOCK TABLE {', '.join(f'{chr(34)}{name}{chr(34)}' for name in _names())} IN SHARE ROW EXCLUSIVE MODE"
+    names = '", "'.join(_names())
+    return f'LOCK TABLE "{names}" IN SHARE ROW EXCLUSIVE MODE'
 
 
 @cache
